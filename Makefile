@@ -1,0 +1,45 @@
+# `make` alone explains the targets. DVC=dvc takes a DVC of your own.
+DVC ?= .venv-dvc/bin/dvc
+STAGES := generate train freeze convert evaluate report
+
+.DEFAULT_GOAL := help
+.PHONY: help setup all results $(STAGES) test test-fast smoke clean lock
+
+help:  ## explain the targets
+	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
+		{ printf "  make %-16s %s\n", $$1 == "$$(STAGES)" ? "<stage>" : $$1, $$2 }' Makefile
+	@echo "  stages: $(STAGES)"
+
+setup:  ## build the environments from their locks; instant when nothing changed
+	@sh scripts/setup
+
+all: setup  ## environment, every stage through DVC, and a table of the results
+	$(DVC) repro
+	@sh scripts/run results reports/evaluate/metrics.json
+
+results: setup  ## the table of the results that are here now
+	@sh scripts/run results reports/evaluate/metrics.json
+
+$(STAGES): setup  ## one stage, and what it depends on
+	$(DVC) repro $@
+
+test: setup  ## every test
+	sh scripts/test
+
+test-fast: setup  ## the tests that take seconds
+	sh scripts/test -m "not slow"
+
+smoke: setup  ## the whole pipeline on tiny params in a throwaway clone
+	sh scripts/smoke
+
+clean:  ## remove what the stages and the tests made; the environments stay
+	rm -rf data models reports .pytest_cache .hypothesis
+	git checkout -q -- data models reports
+
+lock: setup  ## resolve requirements*.in anew into hashed locks (the one target that needs the network)
+	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
+		--generate-hashes --python-version 3.7 --python-platform x86_64-unknown-linux-gnu \
+		requirements.in -o requirements.lock
+	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
+		--generate-hashes --python-version 3.9 --universal \
+		requirements-dvc.in -o requirements-dvc.lock
