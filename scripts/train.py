@@ -1,0 +1,121 @@
+"""Fits a tf.keras LSTM that forecasts the next sample of a normal record.
+
+    sh scripts/run train --params params.yaml --train data/generate/train.csv \\
+        --validation data/generate/validation.csv --model models/train/keras_model.h5 \\
+        --scaler models/train/scaler.json --history models/train/history.csv
+
+In:  the train and validation parts. Out: the model, the scaler of its inputs, and the losses of
+each epoch. The time axis of the model is undefined: it takes windows of any length.
+"""
+import os
+
+import numpy as np
+
+from kit.cli import atomic_path, parser, run, write_json, write_text
+from kit.params import load_params
+from kit.records import read_record
+from kit.windows import fit_scaler, model_input, scaler_to_json, windows_and_next
+
+
+def build_model(units, n_channels, seed):
+    """LSTM and Dense on (batch, any length, C) -> (batch, C), the forecast of the next sample."""
+    from kit.tf115 import tf
+
+    def glorot(offset):
+        # Keras' orthogonal default sums in an order that depends on the CPU's cache.
+        return tf.keras.initializers.glorot_uniform(seed + offset)
+
+    return tf.keras.Sequential([
+        tf.keras.layers.LSTM(
+            units, input_shape=(None, n_channels),
+            # 1.15's default, hard_sigmoid, has no fused form.
+            recurrent_activation="sigmoid",
+            kernel_initializer=glorot(0), recurrent_initializer=glorot(1)),
+        tf.keras.layers.Dense(n_channels, kernel_initializer=glorot(2)),
+    ])
+
+
+def fit(model, params, train, validation):
+    """Fit on (windows, next samples); returns {metric: [value per epoch]}."""
+    from kit.adam import ExactAdam
+
+    batches_per_epoch = -(-len(train[0]) // params["batch_size"])
+    n_steps = batches_per_epoch * params["epochs"]
+    model.compile(ExactAdam(params["learning_rate"], n_steps), loss="mse", metrics=["mae"])
+    history = model.fit(
+        *train, validation_data=validation, batch_size=params["batch_size"],
+        epochs=params["epochs"], verbose=1 if os.isatty(1) else 2)
+    return history.history
+
+
+def history_csv(history):
+    """One row per epoch, losses with 6 significant digits."""
+    names = ["loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"]
+    columns = [["%.6g" % value for value in history[name]] for name in names]
+    rows = ["%d,%s" % (epoch + 1, ",".join(row)) for epoch, row in enumerate(zip(*columns))]
+    return "\n".join(["epoch,mse,mae,validation_mse,validation_mae"] + rows) + "\n"
+
+
+def save(model, path):
+    """Write the .h5 without the optimizer, and without the times that HDF5 stamps on datasets."""
+    import h5py
+
+    stamped = h5py.Group.create_dataset
+
+    def unstamped(group, *args, **kwargs):
+        return stamped(group, *args, track_times=False, **kwargs)
+
+    with atomic_path(path) as partial:
+        h5py.Group.create_dataset = unstamped
+        try:
+            model.save(partial, include_optimizer=False, save_format="h5")
+        finally:
+            h5py.Group.create_dataset = stamped
+
+
+def parse(argv):
+    arguments = parser(__doc__)
+    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    arguments.add_argument("--train", required=True, help="record to fit on (CSV)")
+    arguments.add_argument("--validation", required=True, help="record to watch the loss on (CSV)")
+    arguments.add_argument("--model", required=True, help="Keras model to write (.h5)")
+    arguments.add_argument("--scaler", required=True, help="mean and std per channel (.json)")
+    arguments.add_argument("--history", required=True, help="losses per epoch (.csv)")
+    return arguments.parse_args(argv)
+
+
+def main(argv):
+    args = parse(argv)
+    params = load_params(args.params)["train"]
+    record = read_record(args.train)
+    scaler = fit_scaler(record)
+    stride, n_steps = params["window_stride"], params["window_steps"]
+    train = windows_and_next(model_input(record, scaler), n_steps, stride)
+    validation = windows_and_next(
+        model_input(read_record(args.validation), scaler, args.validation), n_steps, stride)
+
+    start_tensorflow(params["seed"], params["deterministic"])
+    model = build_model(params["units"], len(scaler.channels), params["seed"])
+    history = fit(model, params, train, validation)
+    save(model, args.model)
+    write_json(args.scaler, scaler_to_json(scaler))
+    write_text(args.history, history_csv(history))
+    print("validation error %.4f standard deviations (mean absolute); a forecast of the last "
+          "sample again gives %.4f" % (history["val_mean_absolute_error"][-1],
+                                       np.abs(validation[0][:, -1] - validation[1]).mean()))
+
+
+def start_tensorflow(seed, deterministic):
+    """Seed every generator; without determinism, take every core and this CPU's fastest kernels."""
+    if not deterministic:  # read when TensorFlow starts
+        os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "true"
+        os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "0"
+    from kit.tf115 import session, tf
+
+    np.random.seed(seed)  # Keras shuffles the windows with it
+    tf.compat.v1.set_random_seed(seed)
+    tf.keras.backend.set_session(session(threads=1 if deterministic else 0))
+
+
+if __name__ == "__main__":
+    run(main)
