@@ -24,13 +24,13 @@ $(STAGES): setup  ## one stage, and what it depends on
 	$(DVC) repro $@
 
 test: setup  ## every test
-	sh scripts/test
+	sh scripts/run test
 
 test-fast: setup  ## the tests that take seconds
-	sh scripts/test -m "not slow"
+	sh scripts/run test -m "not slow"
 
 smoke: setup  ## the whole pipeline on tiny params in a throwaway clone
-	sh scripts/smoke
+	sh scripts/smoke $(DVC)
 
 clean:  ## remove what the stages and the tests made; the environments stay
 	rm -rf data models reports .pytest_cache .hypothesis
