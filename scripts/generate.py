@@ -19,9 +19,9 @@ FIRST_SAMPLE = np.datetime64("2020-01-06T00:00:00", "s")
 GAP = 150  # samples between events: three windows of 50, so that one event's echo has died
 SEVERITIES = ("plain", "medium", "hard")
 # Root mean square of what a fault alters, in standard deviations of the sensors' noise.
-DEPTH = {"plain": 8.0, "medium": 4.0, "hard": 2.0}
+DEPTH = {"plain": 10.0, "medium": 5.0, "hard": 2.5}
 LENGTH = {  # samples altered by one event
-    "spike": 4, "stuck": 20, "bias": 14, "drift": 26, "gain": 16, "noise_burst": 14, "dropout": 8,
+    "spike": 4, "stuck": 20, "bias": 12, "drift": 26, "gain": 16, "noise_burst": 14, "dropout": 8,
     "saturation": 14, "delay": 18, "decorrelation": 18, "frequency_change": 22, "degradation": 40,
 }
 KINDS_SHORT_FIRST = sorted(FAULTS, key=lambda kind: (LENGTH[kind], kind))
@@ -71,40 +71,39 @@ def strength_of(kind, severity, stretch, floor):
     return depth * PEAK_OVER_RMS.get(kind, 1.0)
 
 
-def alter(analog, noise_sd, start, kind, severity, columns, rng):
+def alter(analog, floor, start, kind, severity, columns, rng):
     """Copy of analog (n, C) with one fault in it."""
     length, faulty = LENGTH[kind], analog.copy()
     for column in columns:
         stretch = analog[start:start + length, column]
-        floor = noise_sd[start:start + length, column].mean()
-        strength = strength_of(kind, severity, stretch, floor)
+        strength = strength_of(kind, severity, stretch, floor[column])
         faulty[start:start + length, column] = FAULTS[kind](
             analog[:, column], start, length, strength, rng)
     return faulty
 
 
-def depth_of(kind, start, columns, clean, faulty, noise_sd):
+def depth_of(kind, start, columns, clean, faulty, floor):
     """Root mean square alteration of an event, in standard deviations of the noise."""
     rows = slice(start, start + LENGTH[kind])
-    ratio = (faulty - clean)[rows, columns] / noise_sd[rows, columns]
+    ratio = (faulty - clean)[rows, columns] / floor[columns]
     return np.sqrt(np.mean(ratio**2)) if np.isfinite(ratio).all() else np.inf
 
 
-def place(analog, noise_sd, kind, severity, slot, rng):
+def place(analog, floor, kind, severity, slot, rng):
     """The fault in the place of its slot that fits the severity best: (faulty, columns)."""
     best, best_misfit = None, np.inf
     columns = channels_of(kind, rng)
     for _ in range(TRIES):
         start = int(rng.integers(slot[0], slot[1] - LENGTH[kind] + 1))
-        faulty = alter(analog, noise_sd, start, kind, severity, columns, rng)
-        depth = depth_of(kind, start, columns, analog, faulty, noise_sd)
+        faulty = alter(analog, floor, start, kind, severity, columns, rng)
+        depth = depth_of(kind, start, columns, analog, faulty, floor)
         misfit = abs(np.log(max(depth, 1e-9) / DEPTH[severity]))
         if best is None or misfit < best_misfit:
             best, best_misfit = faulty, misfit
     return best, columns
 
 
-def inject(analog, noise_sd, clean_counts, bits, fraction, rng):
+def inject(analog, floor, clean_counts, bits, fraction, rng):
     """Faulty ADC counts (n, C) and the event table of a clean test part."""
     n = len(analog)
     pairs = plan(n, fraction)
@@ -116,7 +115,7 @@ def inject(analog, noise_sd, clean_counts, bits, fraction, rng):
     for number, index in enumerate(rng.permutation(len(pairs))):
         kind, severity = pairs[index]
         slot = (number * n // len(pairs) + GAP // 2, (number + 1) * n // len(pairs) - GAP // 2)
-        faulty, columns = place(analog, noise_sd, kind, severity, slot, rng)
+        faulty, columns = place(analog, floor, kind, severity, slot, rng)
         recorded = np.where(clean_counts < 0, -1, to_counts(faulty, bits))
         changed = recorded != clean_counts
         altered = np.flatnonzero(changed.any(axis=1))
@@ -133,11 +132,12 @@ def generate(params):
     lengths = [params[part + "_samples"] for part in ("train", "validation", "test")]
     machine = simulate(rng, sum(lengths), params["sample_interval_s"])
     analog = machine.signal + machine.noise
+    floor = np.sqrt(np.mean(machine.noise_sd**2, axis=0))
     counts = to_counts(analog, bits)
     counts[rng.random(counts.shape) < params["missing_share"]] = -1
     test = slice(sum(lengths[:2]), None)
     counts[test], events = inject(
-        analog[test], machine.noise_sd[test], counts[test], bits, params["anomalous_share"], rng)
+        analog[test], floor, counts[test], bits, params["anomalous_share"], rng)
     values = from_counts(counts, bits)
     time = FIRST_SAMPLE + np.arange(len(values)) * np.timedelta64(params["sample_interval_s"], "s")
     names = [channel.name for channel in CHANNELS]

@@ -27,13 +27,13 @@ class Channel(NamedTuple):
 
 
 CHANNELS = [
-    Channel("speed_rpm", 0.0, 3600.0, 4.0, 0.004),
-    Channel("flow_m3h", 0.0, 100.0, 0.15, 0.012),
+    Channel("speed_rpm", 0.0, 3600.0, 12.0, 0.012),
+    Channel("flow_m3h", 0.0, 100.0, 0.3, 0.024),
     Channel("suction_pressure_bar", -0.5, 2.5, 0.012, 0.004),
-    Channel("discharge_pressure_bar", 0.0, 12.0, 0.015, 0.008),
-    Channel("motor_current_a", 0.0, 40.0, 0.08, 0.010),
-    Channel("bearing_temperature_c", 0.0, 100.0, 0.12, 0.0),
-    Channel("vibration_mm_s", 0.0, 8.0, 0.015, 0.035),
+    Channel("discharge_pressure_bar", 0.0, 12.0, 0.03, 0.016),
+    Channel("motor_current_a", 0.0, 40.0, 0.15, 0.018),
+    Channel("bearing_temperature_c", 0.0, 100.0, 0.45, 0.0),
+    Channel("vibration_mm_s", 0.0, 8.0, 0.02, 0.035),
 ]
 
 NOMINAL_RPM = 3000.0
@@ -47,7 +47,7 @@ MODES = [
 ]
 # multiple of shaft speed, mm/s at nominal speed, the speed multiple where the structure resonates
 VIBRATION_ORDERS = [(1.0, 0.9, 0.66), (2.0, 0.35, 1.75), (5.0, 0.25, 4.1)]
-DAMPING = 0.12
+DAMPING = 0.2
 
 
 class Machine(NamedTuple):
@@ -108,7 +108,7 @@ def mode_speed(rng, n, interval_s):
         steps = np.append(steps, np.full(max(1, int(minutes * MINUTE / interval_s)), rpm))
         others = np.where(np.arange(len(MODES)) == mode, 0, share)
         mode = rng.choice(len(MODES), p=others / others.sum())
-    for minutes in (8, 5):  # two moving averages turn each step into an S
+    for minutes in (20, 12):  # two moving averages turn each step into an S
         width = max(1, int(round(minutes * MINUTE / interval_s)))
         steps = lfilter(np.full(width, 1 / width), [1.0], steps - steps[0]) + steps[0]
     return steps[:n]
@@ -142,11 +142,16 @@ def hydraulics(nu, demand, strainer, supply):
     b = 6.9e-4
     valve = 6.4e-4 * np.exp(4.1 * (1 - demand))
     resistance = 1.4e-4 * (1 + 0.5 * strainer)
-    excess = np.maximum(8 * nu**2 - 0.5, 0)
+    excess = soft_positive(8 * nu**2 - 0.5) - soft_positive(-0.5)
     flow_squared = excess / (b + valve + resistance)
     suction = supply - resistance * flow_squared
     discharge = suction + 8 * nu**2 - b * flow_squared
     return np.sqrt(flow_squared), suction, discharge
+
+
+def soft_positive(x, width=0.3):
+    """max(x, 0) with its corner rounded over about `width` (the check valve opens gradually)."""
+    return (x + np.sqrt(x**2 + width**2)) / 2
 
 
 def motor_current(nu, flow, interval_s):
@@ -158,7 +163,7 @@ def motor_current(nu, flow, interval_s):
     torque = nu**2 * (5 + 0.18 * phi - 0.0009 * phi**2)  # power / nu
     acceleration = np.diff(nu, prepend=nu[0]) / interval_s * MINUTE
     torque = np.maximum(torque + 35 * acceleration, 0)
-    magnetising = 6 * np.tanh(nu / 0.05)
+    magnetising = 6 * np.tanh(nu / 0.2)
     return np.sqrt(magnetising**2 + (1.6 * torque) ** 2)
 
 
