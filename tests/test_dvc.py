@@ -1,0 +1,102 @@
+"""dvc.yaml against the code: what a stage runs is what it depends on."""
+import ast
+import os
+
+import pytest
+import yaml
+
+ROOT = os.path.join(os.path.dirname(__file__), "..")
+ALWAYS = {"requirements.lock", "scripts/run"}
+
+with open(os.path.join(ROOT, "dvc.yaml")) as _file:
+    STAGES = yaml.safe_load(_file)["stages"]
+
+
+def source_of(module):
+    """kit.cli -> scripts/kit/cli.py"""
+    return "scripts/%s.py" % module.replace(".", "/")
+
+
+def imports(source):
+    """The kit modules that a source file names in an import, at any depth."""
+    with open(os.path.join(ROOT, source)) as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] + ["%s.%s" % (node.module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.startswith("kit.") and os.path.exists(os.path.join(ROOT, source_of(name))):
+                yield source_of(name)
+
+
+def closure(source):
+    """A source file and every kit module that it reaches."""
+    reached, waiting = set(), [source]
+    while waiting:
+        source = waiting.pop()
+        if source not in reached:
+            reached.add(source)
+            waiting.extend(imports(source))
+    return reached
+
+
+def script_of(stage):
+    shell, launcher, name = STAGES[stage]["cmd"].split()[:3]
+    assert (shell, launcher) == ("sh", "scripts/run"), "every stage starts through the launcher"
+    return "scripts/%s.py" % name
+
+
+def test_the_closure_follows_imports_inside_functions():
+    assert "scripts/kit/adam.py" in closure("scripts/train.py")
+    assert "scripts/kit/tf115.py" in closure("scripts/train.py")
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_depends_on_its_script_and_on_every_module_that_it_reaches(stage):
+    sources = {dep for dep in STAGES[stage]["deps"] if dep.startswith("scripts/")}
+    assert sources == closure(script_of(stage)) | {"scripts/run"}
+    assert "requirements.lock" in STAGES[stage]["deps"]
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_has_one_name_all_the_way(stage):
+    name = os.path.basename(script_of(stage))[:-3]
+    assert stage.split("_")[0] == name
+    outs = [next(iter(out)) if isinstance(out, dict) else out for out in (
+        STAGES[stage].get("outs", []) + STAGES[stage].get("metrics", [])
+        + STAGES[stage].get("plots", []))]
+    assert outs
+    for out in outs:
+        assert out.split("/")[1] == name, out
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_paths_in_the_command_are_dependencies_or_outputs(stage):
+    spec = STAGES[stage]
+    known = spec["deps"] + [next(iter(out)) if isinstance(out, dict) else out
+                            for out in spec.get("outs", [])]
+    for word in spec["cmd"].split()[3:]:
+        if word.startswith(("data/", "models/", "reports/")):
+            assert any(path == word or path.startswith(word + "/") for path in known), word
+
+
+def test_uncached_outputs_belong_to_evaluate_and_report_alone():
+    """DVC never restores a stage with an uncached output from its run cache."""
+    for stage, spec in STAGES.items():
+        uncached = [out for out in spec.get("outs", []) if isinstance(out, dict)]
+        assert not uncached or stage in ("evaluate", "report")
+
+
+def test_scripts_never_import_each_other():
+    scripts = [name for name in os.listdir(os.path.join(ROOT, "scripts")) if name.endswith(".py")]
+    for name in scripts:
+        with open(os.path.join(ROOT, "scripts", name)) as file:
+            tree = ast.parse(file.read())
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                modules = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
+                assert not {module + ".py" for module in modules} & set(scripts), name

@@ -1,0 +1,144 @@
+"""Set-up without a network: finding the interpreters, and what is said when there is none.
+
+Fake commands stand first on PATH; nothing is installed.
+"""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+TOOLS = ["sh", "cat", "cmp", "cp", "dirname", "grep", "ln", "rm", "env", "mkdir", "touch", "chmod"]
+
+
+@pytest.fixture
+def kit(tmp_path):
+    """A project with its set-up script and locks, and a PATH of basic tools alone."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "kit" / "scripts").mkdir(parents=True)
+    shutil.copy(os.path.join(ROOT, "scripts", "setup"), str(tmp_path / "kit" / "scripts"))
+    for lock in ("requirements.lock", "requirements-dvc.lock"):
+        (tmp_path / "kit" / lock).write_text("# %s\n" % lock)
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    fake(tmp_path, "uname", 'case "$1" in -s) echo Linux;; -m) echo x86_64;; esac')
+    return tmp_path
+
+
+def fake(kit, name, body):
+    path = kit / "bin" / name
+    path.write_text("#!/bin/sh\n" + body + "\n")
+    path.chmod(0o755)
+
+
+# Stands for an interpreter: answers a question on its version, and makes an environment of itself.
+PYTHON = """
+case "$*" in
+  *"sys.version_info[:2] == (3, 7)"*) [ {version} = 3.7 ];;
+  *"sys.version_info >= (3, 9)"*) [ {version} != 3.7 ];;
+  "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" &&
+     case "$3" in *-dvc) names="dvc uv";; *) names=pytest;; esac
+     for name in $names; do
+       printf '#!%s\\nexit 1\\n' "$PWD/$3/bin/python" >"$3/bin/$name"; chmod +x "$3/bin/$name"
+     done;;
+  "-m pip "*) echo "{version} $*" >>installed;;
+esac"""
+
+
+def set_up(kit, folder="kit"):
+    return subprocess.run(
+        ["sh", "scripts/setup"], cwd=str(kit / folder), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, universal_newlines=True,
+        env={"PATH": str(kit / "bin"), "HOME": str(kit / "home")})
+
+
+def test_both_environments_come_from_their_locks_without_resolving(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    done = set_up(kit)
+    assert done.returncode == 0, done.stderr
+    installed = (kit / "kit" / "installed").read_text().splitlines()
+    assert [line.split()[0] for line in installed] == ["3.11", "3.7"]
+    assert all("--no-deps --require-hashes" in line for line in installed)
+    assert (kit / "kit" / ".venv" / "requirements.lock").read_text() == "# requirements.lock\n"
+    assert os.readlink(str(kit / "kit" / ".venv" / "bin" / "dvc")) == "../../.venv-dvc/bin/dvc"
+
+
+def test_a_second_run_does_nothing_a_changed_lock_rebuilds_one(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    set_up(kit)
+    (kit / "kit" / "installed").unlink()
+    done = set_up(kit)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (kit / "kit" / "installed").exists()
+    (kit / "kit" / "requirements.lock").write_text("# changed\n")
+    assert set_up(kit).returncode == 0
+    assert len((kit / "kit" / "installed").read_text().splitlines()) == 1
+
+
+def test_an_interrupted_build_and_a_moved_folder_are_built_anew(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    set_up(kit)
+    (kit / "kit" / ".venv" / "requirements.lock").unlink()
+    assert "TensorFlow" in set_up(kit).stderr
+    (kit / "kit").rename(kit / "moved")
+    done = set_up(kit, "moved")
+    assert done.returncode == 0 and "DVC" in done.stderr and "TensorFlow" in done.stderr
+
+
+def test_a_shim_that_does_not_run_is_passed_over_for_pyenv(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", "echo 'pyenv: python3.7: command not found' >&2; exit 127")
+    home = kit / "home" / ".pyenv" / "versions" / "3.7.16" / "bin"
+    home.mkdir(parents=True)
+    shutil.copy(str(kit / "bin" / "python3"), str(home / "python3.7"))
+    (home / "python3.7").write_text("#!/bin/sh\n" + PYTHON.format(version="3.7") + "\n")
+    assert set_up(kit).returncode == 0
+
+
+def test_conda_makes_one_where_it_is_present(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    (kit / "python37").write_text("#!/bin/sh\n" + PYTHON.format(version="3.7") + "\n")
+    (kit / "python37").chmod(0o755)
+    fake(kit, "conda", 'echo "$@" >called; mkdir -p "$5/bin"; cp %s "$5/bin/python3.7"'
+         % (kit / "python37"))
+    done = set_up(kit)
+    assert done.returncode == 0, done.stderr
+    assert (kit / "kit" / "called").read_text().split()[:3] == ["create", "-y", "-q"]
+
+
+def test_without_any_interpreter_it_says_what_was_tried_and_three_ways_out(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    done = set_up(kit)
+    assert done.returncode == 1
+    for words in ("no CPython 3.7 that works", "Tried:", "download by uv",
+                  "1. pyenv install", "2. conda create", "3. build CPython"):
+        assert words in done.stderr
+    assert not (kit / "kit" / ".venv").exists()
+
+
+def test_without_a_python_for_dvc_it_says_so(kit):
+    done = set_up(kit)
+    assert done.returncode == 1 and "DVC needs a Python >= 3.9 with venv" in done.stderr
+
+
+def test_another_machine_is_told_its_ways_out(kit):
+    fake(kit, "uname", 'case "$1" in -s) echo Linux;; -m) echo aarch64;; esac')
+    done = set_up(kit)
+    assert done.returncode == 1
+    for words in ("this is Linux aarch64", "1. run on", "2. docker run", "3. a hosted"):
+        assert words in done.stderr
+
+
+def test_when_nothing_changed_it_starts_no_interpreter(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    set_up(kit)
+    for name in ("python3", "python3.7"):
+        fake(kit, name, "touch %s" % (kit / "started"))
+    assert set_up(kit).returncode == 0
+    assert not (kit / "started").exists()
