@@ -1,0 +1,82 @@
+"""Write a Keras model as frozen inference graphs, one per form, with the weights as constants.
+
+    sh scripts/run freeze models/train/keras_model.h5 --form window --form step \\
+        --window-steps 50 --windows data/generate/validation.csv \\
+        --scaler models/train/scaler.json --out models/freeze
+
+in   a tf.keras 1.15 .h5 file; a record (CSV and scaler) or windows (.npy) to compare on
+out  <form>.pb and <form>.json (names, shapes and types of inputs and outputs) in --out
+
+The graph is built from the weights in the file, never from a fresh session (whose initializer
+would replace the trained weights without a word), and its output is compared with Keras' own
+before anything is written.
+"""
+import os
+import sys
+
+import numpy as np
+
+from kit.cli import UserError, parser, run, write_bytes, write_json
+from kit.forms import FORMS, frozen, window_steps
+from kit.network import read_network
+from kit.samples import read_samples
+
+COMPARED_WINDOWS, COMPARED_SAMPLES = 200, 400
+
+
+def main(argv):
+    args = arguments(argv)
+    network = read_network(args.model)
+    steps = window_steps(network, args.window_steps, args.model)
+    samples = read_samples(args.windows, args.scaler, network.channels, steps)
+    graphs = [frozen(network, form, steps, args.model) for form in args.form]
+    compare(args.model, graphs, samples)
+    for graph in graphs:
+        path = os.path.join(args.out, graph.form)
+        write_bytes(path + ".pb", graph.bytes)
+        write_json(path + ".json", graph.signature(args.model))
+
+
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("model", help="Keras .h5 file")
+    p.add_argument("--form", action="append", choices=FORMS, required=True,
+                   help="a form to write; may be given several times")
+    p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
+                   "model's time axis is undefined")
+    p.add_argument("--windows", help="record .csv (with --scaler) or .npy to compare on; "
+                   "standard normal windows without it")
+    p.add_argument("--scaler", help="scaler.json of the record")
+    p.add_argument("--out", required=True, help="folder to write to")
+    return p.parse_args(argv)
+
+
+def compare(path, graphs, samples):
+    """UserError when a graph and Keras differ on the same input."""
+    from kit import parity
+    from kit.tf115 import load_keras
+
+    model = load_keras(path)
+    for graph in graphs:
+        if graph.form == "fused":
+            print("fused: TensorFlow itself cannot run this graph; convert compares its .tflite",
+                  file=sys.stderr)
+            continue
+        if graph.form == "step":
+            stream = samples.stream[:COMPARED_SAMPLES]
+            found, reference = graph.stream(stream), parity.keras_stream(model, stream)
+        else:
+            windows = samples.windows(COMPARED_WINDOWS)
+            found, reference = graph.predict(windows), parity.keras_windows(model, windows)
+        measured = parity.distance(found, reference)
+        bound = parity.float_bound(measured)
+        if not measured["max_abs_diff"] <= bound:
+            raise UserError("%s: the frozen %s graph differs from Keras by %.2g, more than %.2g"
+                            % (path, graph.form, measured["max_abs_diff"], bound))
+        print("%s: max difference to Keras %.2g on %d %s (bound %.2g)"
+              % (graph.form, measured["max_abs_diff"], measured["count"],
+                 "samples" if graph.form == "step" else "windows", bound), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,301 @@
+"""The inference graph of each form, written in ops that TFLite holds, with the weights as constants.
+
+window : (n, T, C) -> the model's output; the recurrence unrolled, every sequence from the zero state
+step   : (n, C) and the states -> the model's output and the new states; any length, carried state
+
+One cell serves both: x and h are joined and multiplied once for the sigmoid gates and once for the
+candidate, so that a step is eleven ops for an LSTM, the weights stand once in the file however long
+the window is, and an int8 file rounds each sum once. Hoisting the input projection out of the
+recurrence was no faster (the input is narrow) and rounds twice in int8.
+
+Tensors of step t carry `/t<t>/` in their name: the quantizer gives all steps one scale by it.
+hard_sigmoid(z) is relu6(1.2 z + 3) / 6 with 1.2 and 3 folded into weights and bias: as Keras writes
+it, it becomes MINIMUM and MAXIMUM, on whose types 1.15's kernels stumble.
+"""
+import numpy as np
+
+from kit.cli import UserError
+from kit.network import RECURRENT, shapes
+from kit.tf115 import tf
+
+STATES = {"LSTM": ("h", "c"), "GRU": ("h",), "SimpleRNN": ("h",)}
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer 2017, as in Keras
+MAX_WINDOW_STEPS = 2000  # an unrolled graph beyond this takes minutes to convert
+
+
+def window_graph(network, steps):
+    """A tf.Graph from `window` (n, steps, C) to `output`, each window from the zero state."""
+    graph = tf.Graph()
+    with graph.as_default():
+        value = tf.compat.v1.placeholder(tf.float32, (None, steps, network.channels), "window")
+        sizes = shapes(network, steps)
+        for layer, before, after in zip(network.layers, sizes, sizes[1:]):
+            with tf.name_scope(layer.name + "/"):
+                value = _window_layer(layer, value, before, after)
+        tf.identity(_joined(value, sizes[-1]), name="output")
+    return graph
+
+
+def step_graph(network, path="the model"):
+    """A tf.Graph from `sample` (n, C) and states to `output` and the next states; and the states.
+
+    Returns (graph, [(name, units), ...]); UserError names the layer that a step cannot hold.
+    """
+    check_step(network, path)
+    graph, states, following = tf.Graph(), [], []
+    with graph.as_default():
+        value = tf.compat.v1.placeholder(tf.float32, (None, network.channels), "sample")
+        number = 0
+        for layer in network.layers:
+            if layer.kind not in RECURRENT:
+                with tf.name_scope(layer.name + "/"):
+                    value = _pointwise(layer, value)
+                continue
+            units = layer.options["units"]
+            names = ["state_%d_%s" % (number, state) for state in STATES[layer.kind]]
+            held = [tf.compat.v1.placeholder(tf.float32, (None, units), name) for name in names]
+            with tf.name_scope(layer.name + "/"):
+                new = _cell(layer)(value, held)
+            states += [(name, units) for name in names]
+            following += list(zip(names, new))
+            value, number = new[0], number + 1
+        tf.identity(value, name="output")
+        for name, tensor in following:
+            tf.identity(tensor, name="next_" + name)
+    return graph, states
+
+
+def check_step(network, path):
+    """UserError with the layer and the form that works where the step form cannot exist."""
+    whole = "needs the whole sequence before its first output; use the window form"
+    ended = None  # the layer that made one vector of the sequence
+    for layer in network.layers:
+        if layer.kind in ("Bidirectional", "RepeatVector") or layer.options.get("go_backwards"):
+            what = "go_backwards" if layer.kind in RECURRENT else layer.kind
+            raise UserError("%s: no step form: layer '%s' is %s, which %s"
+                            % (path, layer.name, what, whole))
+        if layer.kind in ("Flatten", "Reshape"):
+            if ended is None:
+                raise UserError("%s: no step form: layer '%s' is %s over the steps, which %s"
+                                % (path, layer.name, layer.kind, whole))
+            if layer.kind == "Reshape" and any(_later(network, layer, RECURRENT)):
+                raise UserError("%s: no step form: layer '%s' makes a sequence of one vector, and "
+                                "what follows %s" % (path, layer.name, whole))
+        if layer.kind in RECURRENT and not layer.options["return_sequences"]:
+            ended = layer
+
+
+def _later(network, layer, kinds):
+    after = network.layers[network.layers.index(layer) + 1:]
+    return [item for item in after if item.kind in kinds]
+
+
+# --- layers of the window form ----------------------------------------------------------------
+# A value is a tensor (n, ...) or, between recurrent layers, a list of T tensors (n, C).
+
+
+def _window_layer(layer, value, before, after):
+    if layer.kind in RECURRENT:
+        return _unrolled(layer, _steps(value, before))
+    if layer.kind == "Bidirectional":
+        return _bidirectional(layer, _steps(value, before))
+    if layer.kind == "RepeatVector":
+        return [value] * layer.options["n"]
+    if layer.kind in ("Flatten", "Reshape"):
+        return tf.reshape(_joined(value, before), (-1,) + tuple(after), name="shaped")
+    return _over_last_axis(layer, _joined(value, before), before, after)
+
+
+def _steps(value, shape):
+    """A sequence as a list of T tensors (n, C)."""
+    if isinstance(value, list):
+        return value
+    steps, width = shape
+    if steps == 1:
+        return [tf.reshape(value, (-1, width), name="steps")]
+    return tf.split(tf.reshape(value, (-1, steps * width), name="flat"), steps, 1, name="steps")
+
+
+def _joined(value, shape):
+    """A list of T tensors (n, C) as one tensor (n, T, C); a tensor as it is."""
+    if not isinstance(value, list):
+        return value
+    flat = value[0] if len(value) == 1 else tf.concat(value, 1, name="joined")
+    return tf.reshape(flat, (-1,) + tuple(shape), name="sequence")
+
+
+def _over_last_axis(layer, value, before, after):
+    """A layer that works on vectors, applied along the last axis of (n, ..., C)."""
+    if len(before) == 1:
+        return _pointwise(layer, value)
+    flat = tf.reshape(value, (-1, before[-1]), name="rows")
+    return tf.reshape(_pointwise(layer, flat), (-1,) + tuple(after), name="sequence")
+
+
+def _unrolled(layer, inputs):
+    """The recurrence over a list of inputs: the last output, or all of them."""
+    if layer.options["go_backwards"]:
+        inputs = inputs[::-1]
+    cell, states, outputs = _cell(layer), _zeros(layer, inputs[0]), []
+    for t, x in enumerate(inputs):
+        with tf.name_scope("t%04d" % t):
+            states = cell(x, states)
+        outputs.append(states[0])
+    return outputs if layer.options["return_sequences"] else outputs[-1]
+
+
+def _zeros(layer, like):
+    shape = tf.stack([tf.shape(like)[0], layer.options["units"]])
+    return [tf.fill(shape, 0.0, name="zero_" + state) for state in STATES[layer.kind]]
+
+
+def _bidirectional(layer, inputs):
+    """Both directions; the backward one's sequence is turned round to stand beside the forward."""
+    with tf.name_scope("forward"):
+        forward = _unrolled(layer.options["forward"], inputs)
+    with tf.name_scope("backward"):
+        backward = _unrolled(layer.options["backward"], inputs)
+    if not layer.options["return_sequences"]:
+        return _merge(layer.options["merge"], forward, backward)
+    merged = []
+    for t, pair in enumerate(zip(forward, backward[::-1])):
+        with tf.name_scope("t%04d" % t):
+            merged.append(_merge(layer.options["merge"], *pair))
+    return merged
+
+
+def _merge(mode, a, b):
+    if mode == "concat":
+        return tf.concat([a, b], 1, name="merged")
+    if mode == "mul":
+        return tf.multiply(a, b, name="merged")
+    total = tf.add(a, b, name="merged")
+    return total if mode == "sum" else tf.multiply(total, 0.5, name="half")
+
+
+# --- cells: (x, states) -> new states, states[0] is the output --------------------------------
+
+
+def _cell(layer):
+    return {"LSTM": _lstm_cell, "GRU": _gru_cell, "SimpleRNN": _simple_cell}[layer.kind](layer)
+
+
+def _lstm_cell(layer):
+    """Hochreiter and Schmidhuber 1997 with forget gates, in Keras' gate order i, f, c, o."""
+    kernel, recurrent, bias = _arrays(layer, 4)
+    i, f, g, o = (slice(k * layer.options["units"], (k + 1) * layer.options["units"])
+                  for k in range(4))
+    act, gate_act = layer.options["activation"], layer.options["recurrent_activation"]
+    joint = np.concatenate([kernel, recurrent])  # (C + U, 4 U)
+    gates = _linear(*(np.concatenate([a[..., s] for s in (i, f, o)], -1) for a in (joint, bias)),
+                    activation=gate_act, name="gates")
+    candidate = _linear(joint[:, g], bias[g], activation=act, name="candidate")
+
+    def cell(x, states):
+        h, c = states
+        xh = tf.concat([x, h], 1, name="xh")  # (n, C + U)
+        into, keep, out = tf.split(gates(xh), 3, 1, name="gate")
+        c = tf.add(tf.multiply(keep, c, name="kept"),
+                   tf.multiply(into, candidate(xh), name="added"), name="c")
+        return [tf.multiply(out, _activate(c, act, "squashed"), name="h"), c]
+    return cell
+
+
+def _gru_cell(layer):
+    """Cho 2014, gate order z, r, h; reset_after applies r after the recurrent product (cuDNN)."""
+    kernel, recurrent, bias = _arrays(layer, 3)
+    units, act = layer.options["units"], layer.options["activation"]
+    after = layer.options["reset_after"]
+    into, back = bias if after and bias.ndim == 2 else (bias, np.zeros_like(bias))
+    joint = np.concatenate([kernel, recurrent])  # (C + U, 3 U)
+    gates = _linear(joint[:, :2 * units], (into + back)[:2 * units],
+                    layer.options["recurrent_activation"], "gates")
+    if after:
+        from_x = _linear(kernel[:, 2 * units:], into[2 * units:], "linear", "from_x")
+        from_h = _linear(recurrent[:, 2 * units:], back[2 * units:], "linear", "from_h")
+    else:
+        from_xh = _linear(joint[:, 2 * units:], into[2 * units:], act, "candidate")
+
+    def cell(x, states):
+        h, = states
+        update, reset = tf.split(gates(tf.concat([x, h], 1, name="xh")), 2, 1, name="gate")
+        if after:
+            total = tf.add(from_x(x), tf.multiply(reset, from_h(h), name="reset_h"), name="sum")
+            new = _activate(total, act, "candidate")
+        else:
+            held = tf.multiply(reset, h, name="reset_h")
+            new = from_xh(tf.concat([x, held], 1, name="xrh"))
+        change = tf.multiply(update, tf.subtract(h, new, name="difference"), name="change")
+        return [tf.add(new, change, name="h")]
+    return cell
+
+
+def _simple_cell(layer):
+    """Elman 1990: h = act(W x + R h + b)."""
+    kernel, recurrent, bias = _arrays(layer, 1)
+    linear = _linear(np.concatenate([kernel, recurrent]), bias, layer.options["activation"], "h")
+
+    def cell(x, states):
+        return [linear(tf.concat([x, states[0]], 1, name="xh"))]
+    return cell
+
+
+def _arrays(layer, gates):
+    """Kernel (C, G U), recurrent kernel (U, G U) and bias (G U,), zeros where there is none."""
+    weights = layer.weights
+    bias = weights.get("bias", np.zeros(gates * layer.options["units"], np.float32))
+    return weights["kernel"], weights["recurrent"], bias
+
+
+# --- what works on vectors --------------------------------------------------------------------
+
+
+def _linear(kernel, bias, activation, name):
+    """A function x -> activation(x @ kernel + bias) whose constants are made once."""
+    scaled = activation == "hard_sigmoid"
+    if scaled:
+        kernel, bias = np.float32(1.2) * kernel, np.float32(1.2) * bias + np.float32(3)
+    kernel = tf.constant(kernel, tf.float32, name=name + "/kernel")
+    bias = tf.constant(bias, tf.float32, name=name + "/bias")
+
+    def apply(x):
+        if activation == "linear":
+            return tf.nn.bias_add(tf.matmul(x, kernel), bias, name=name)
+        total = tf.nn.bias_add(tf.matmul(x, kernel), bias, name=name + "_sum")
+        if scaled:
+            return tf.multiply(tf.nn.relu6(total, name=name + "_times_6"), 1 / 6, name=name)
+        return _activate(total, activation, name)
+    return apply
+
+
+def _pointwise(layer, x):
+    if layer.kind == "Dense":
+        kernel = layer.weights["kernel"]
+        bias = layer.weights.get("bias", np.zeros(kernel.shape[1], np.float32))
+        return _linear(kernel, bias, layer.options["activation"], "dense")(x)
+    if layer.kind == "Affine":
+        scaled = tf.multiply(x, tf.constant(layer.weights["scale"]), name="scaled")
+        return tf.add(scaled, tf.constant(layer.weights["offset"]), name="normalised")
+    if layer.kind == "LeakyReLU":
+        return tf.nn.leaky_relu(x, layer.options["alpha"], name="leaky")
+    if layer.kind == "Activation":
+        return _activate(x, layer.options["activation"], "activation")
+    return x  # Flatten and Reshape of one step's vector
+
+
+def _activate(x, activation, name):
+    """Keras' activation in ops that TFLite has."""
+    if activation == "hard_sigmoid":
+        six = tf.nn.relu6(tf.add(tf.multiply(x, 1.2), 3.0), name=name + "_times_6")
+        return tf.multiply(six, 1 / 6, name=name)
+    if activation == "softplus":  # log(1 + e^x), safe for large |x|
+        return tf.add(tf.nn.relu(x), tf.math.log(tf.exp(tf.negative(tf.abs(x))) + 1.0), name=name)
+    if activation == "softsign":
+        return tf.divide(x, tf.abs(x) + 1.0, name=name)
+    if activation == "selu":
+        negative = tf.multiply(tf.exp(tf.negative(tf.nn.relu(tf.negative(x)))) - 1.0, SELU_ALPHA)
+        return tf.multiply(tf.add(tf.nn.relu(x), negative), SELU_SCALE, name=name)
+    functions = {"linear": tf.identity, "tanh": tf.tanh, "sigmoid": tf.sigmoid, "relu": tf.nn.relu,
+                 "relu6": tf.nn.relu6, "softmax": tf.nn.softmax, "elu": tf.nn.elu,
+                 "exponential": tf.exp}
+    return functions[activation](x, name=name)

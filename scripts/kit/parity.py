@@ -1,0 +1,91 @@
+"""What Keras itself computes, as the reference of every converted form, and the distance to it."""
+import hashlib
+
+import numpy as np
+
+from kit.cli import UserError
+from kit.network import RECURRENT
+from kit.tf115 import tf
+
+FLOAT_BOUND = 1e-5  # of max(1, the output's standard deviation)
+
+
+def keras_windows(model, windows):
+    """Keras' output for windows (n, T, C): (n, ...)."""
+    return model.predict(np.ascontiguousarray(windows), batch_size=128)
+
+
+def keras_stream(model, samples):
+    """Keras' output after each of the samples (n, C), the state carried: (n, ...).
+
+    One long sequence through a twin of the model whose layers keep their sequences.
+    """
+    return twin(model).predict(samples[None])[0]
+
+
+def twin(model):
+    """The model on an open time axis, every layer giving its output at each step."""
+    layers = [layer for layer in model.layers if layer.__class__.__name__ != "InputLayer"]
+    copies = [_twin_layer(layer) for layer in layers]
+    shape = (None, int(model.input_shape[-1]))
+    result = tf.keras.Sequential([tf.keras.layers.InputLayer(shape)] + copies)
+    for layer, copy in zip(layers, copies):
+        copy.set_weights(layer.get_weights())
+    return result
+
+
+def _twin_layer(layer):
+    config = layer.get_config()
+    for key in ("batch_input_shape", "name"):
+        config.pop(key, None)
+    kind = layer.__class__.__name__
+    if kind in RECURRENT + ("RNN",):
+        config.update(return_sequences=True, stateful=False, unroll=False)
+    copy = layer.__class__.from_config(config)
+    return tf.keras.layers.TimeDistributed(copy) if kind in ("Flatten", "Reshape") else copy
+
+
+def distance(found, reference):
+    """The difference to the reference: mean, max, the output's spread, and how it moves in time."""
+    if found.shape != reference.shape:
+        raise UserError("the converted model gives %s per item, Keras gives %s"
+                        % (found.shape[1:], reference.shape[1:]))
+    difference = np.abs(found.astype(np.float64) - reference)
+    tenth = max(1, len(difference) // 10)
+    return {"count": len(reference), "output_std": float(np.std(reference.astype(np.float64))),
+            "mean_abs_diff": float(difference.mean()), "max_abs_diff": float(difference.max()),
+            "first_tenth_mean_abs_diff": float(difference[:tenth].mean()),
+            "last_tenth_mean_abs_diff": float(difference[-tenth:].mean())}
+
+
+def float_bound(measured):
+    """The largest difference that a float form may show."""
+    return FLOAT_BOUND * max(1.0, measured["output_std"])
+
+
+def judged(found, reference, precision, part_of_std):
+    """The distance with its bound; UserError when it is outside.
+
+    float32 : max difference at most FLOAT_BOUND * max(1, std); others : mean difference at most
+    part_of_std * std, where std is the output's standard deviation.
+    """
+    measured = distance(found, reference)
+    kind = "max_abs_diff" if precision == "float32" else "mean_abs_diff"
+    bound = float_bound(measured) if precision == "float32" else (
+        part_of_std * measured["output_std"])
+    if not measured[kind] <= bound:  # NaN is outside too
+        raise UserError("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
+                        "no file was written" % (precision, kind, measured[kind], bound))
+    return rounded(dict(measured, bound_on=kind, bound=bound))
+
+
+def rounded(measured):
+    """Floats to six significant digits, for files that are compared byte by byte."""
+    return {key: float("%.6g" % value) if isinstance(value, float) else value
+            for key, value in measured.items()}
+
+
+def sha256(path):
+    """The SHA-256 of a file, as hex."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
