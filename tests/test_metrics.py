@@ -15,7 +15,7 @@ from kit.cli import UserError
 with open(os.path.join(os.path.dirname(__file__), "references", "metrics.json")) as file:
     REFERENCE = json.load(file)["cases"]
 LATE = np.array([0, 0, 1, 0, 0], bool), np.array([0.1, 0.2, 0.5, 0.9, 0.3])
-properties = settings(max_examples=60, deadline=None, derandomize=True)
+properties = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def bits(text):
@@ -107,7 +107,7 @@ def test_runs():
 def test_event_scores():
     events = event_table((0, 2, "spike", "plain"), (3, 6, "drift", "hard"),
                          (8, 10, "drift", "plain"))
-    alarms = bits("11 0 001 0 1 00")
+    alarms = bits("11 0 001 0 1 00 1")
     assert metrics.delays(events, alarms).tolist()[:2] == [0, 2]
     assert np.isnan(metrics.delays(events, alarms)[2])
     assert metrics.event_recall(events, alarms) == pytest.approx(2 / 3)
@@ -135,6 +135,11 @@ def test_threshold_at_rate_by_hand():
     for per_day, expected in [(0, 9), (1, 7), (2, 5)]:
         assert metrics.threshold_at_rate(scores, normal, day, per_day, 86400 / 5) == expected
     assert metrics.threshold_at_rate(-scores, normal, day, 0) == np.inf
+
+
+def test_an_alarm_that_joins_two_events_is_no_false_alarm():
+    scores, normal = np.array([5.0, 5, 5, 0, 3, 0]), ~bits("101000")
+    assert metrics.threshold_at_rate(scores, normal, 86400 / 4, 0.5, 1e9) == 5
 
 
 def test_the_lowest_threshold_is_not_a_free_lunch():
@@ -195,7 +200,7 @@ def test_scikit_learn_agrees(record):
     labels, scores = record
     assert metrics.auc_pr(labels, scores) == pytest.approx(average_precision_score(labels, scores))
     assert metrics.auc_roc(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
-    best = max(f1_score(labels, scores >= level) for level in scores)
+    best = max(f1_score(labels, scores >= level) for level in set(scores))
     assert metrics.best_f1_oracle(labels, scores) == pytest.approx(best)
 
 
@@ -263,8 +268,8 @@ def test_one_alarm_more_inside_an_event_never_costs_recall(record, spot):
 
 
 @properties
-@given(records(), st.integers(0, 3), st.integers(0, 12))
-def test_threshold_at_rate_keeps_its_budget(record, tail, budget):
+@given(records(), st.integers(0, 3), st.integers(0, 12), st.sampled_from([20000.5, 1e9]))
+def test_threshold_at_rate_keeps_its_budget(record, tail, budget, false_alarm_s):
     """It agrees with a walk over all thresholds that counts the false alarms of each anew."""
     labels, scores = record
     normal = metrics.normal_time(table_of(labels), len(labels), tail)
@@ -273,10 +278,10 @@ def test_threshold_at_rate_keeps_its_budget(record, tail, budget):
     for threshold in np.unique(scores)[::-1]:
         alarms = scores >= threshold
         count = len(metrics.false_alarm_runs(alarms, normal))
-        if count > budget or np.sum(alarms & normal) * interval > budget * 20000 + 1e-6:
+        if count > budget or np.sum(alarms & normal) * interval > budget * false_alarm_s:
             break
         allowed = threshold
-    found = metrics.threshold_at_rate(scores, normal, interval, budget, 20000 + 1e-6)
+    found = metrics.threshold_at_rate(scores, normal, interval, budget, false_alarm_s)
     assert found == allowed
 
 

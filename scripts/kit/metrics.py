@@ -129,12 +129,14 @@ def vus(labels, scores, max_buffer):
 
     Every distinct score is a threshold. The packages agree with this function when asked for n
     thresholds, but take 250 by rank unless told: at n = 10^5 and 2 % events, some five points then
-    make the PR curve, and vus_pr was .027 lower (.515, not .542) on a noisy score. Time is O(n log n + max_buffer * m), where only the
-    m samples in an event or its widest slope move the curves.
+    make the PR curve, and vus_pr was .027 lower (.515, not .542) on a noisy score.
+    Time is O(n log n + max_buffer * (n + m)): only the m samples in an event or its widest slope
+    move the curves, the n is the search for each event's peak.
 
     Worked: the example of `auc_pr`, max_buffer 2. b = 0, 1: PR .5, ROC .75. b = 2: slope .7071 on
     both neighbours. First alarm: TP .7071, P_b 1.3536, recall .5224, precision .7071. Two: TP
-    1.7071, recall 1, precision .8536. PR .5224*.7071 + .4776*.8536 = .7770; vus_pr 1.7770/3 = .5923.
+    1.7071, recall 1, precision .8536. PR .5224*.7071 + .4776*.8536 = .7770;
+    vus_pr is the mean, .5923.
     """
     labels, scores = _checked(labels, scores)
     if not labels.any():

@@ -46,12 +46,16 @@ def make_case(rng, n, lengths, levels):
 
 
 def edge_cases():
-    """Events on the first and last row, every row alarmed, every row an event, constant scores."""
+    """Events on the first and last row, every row alarmed, constant scores, lonely alarms."""
     edges = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 1])
     rising = np.arange(10)
     yield edges, rising, (rising > 6).astype(int), 4
     yield edges, rising[::-1].copy(), np.ones(10, int), 9
     yield edges, np.ones(10, int), np.ones(10, int), 6
+    pair = np.isin(np.arange(24), [4, 5, 16, 17, 18]).astype(int)
+    for row in (0, 7, 10, 11, 12, 23):  # on both sides of the zones' border at 11
+        lonely = (np.arange(24) == row).astype(int)
+        yield pair, 5 * lonely + pair, lonely, 7
 
 
 def volumes(grader, labels, scores, max_buffer):
