@@ -1,11 +1,14 @@
-"""Make the synthetic record of a pump skid, and put labelled faults into its test part.
+"""Makes the record of a pump skid, and puts labelled faults into its test part.
 
-    sh scripts/run generate --params params.yaml --train train.csv --validation validation.csv \\
-        --test test.csv --events events.csv
+    sh scripts/run generate --params params.yaml --train data/generate/train.csv \\
+        --validation data/generate/validation.csv --test data/generate/test.csv \\
+        --events data/generate/events.csv
 
-In: the section `generate` of params.yaml. Out: three consecutive parts of one simulation as CSV
-(train and validation hold normal operation only) and the table of the test part's events.
+In:  the section `generate` of params.yaml. Out: three consecutive parts of one simulation (train
+and validation hold normal operation alone), and the table of the test part's events.
 """
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -15,147 +18,152 @@ from kit.machine import CHANNELS, from_counts, simulate, to_counts
 from kit.params import load_params
 from kit.records import EVENT_COLUMNS, Record, write_events, write_record
 
-FIRST_SAMPLE = np.datetime64("2020-01-06T00:00:00", "s")
-GAP = 150  # samples between events: three windows of 50, so that one event's echo has died
-SEVERITIES = ("plain", "medium", "hard")
-# Root mean square of what a fault alters, in standard deviations of the sensors' noise.
-DEPTH = {"plain": 10.0, "medium": 5.0, "hard": 2.5}
-LENGTH = {  # samples altered by one event
-    "spike": 4, "stuck": 20, "bias": 12, "drift": 26, "gain": 16, "noise_burst": 14, "dropout": 8,
-    "saturation": 14, "delay": 18, "decorrelation": 18, "frequency_change": 22, "degradation": 40,
+FIRST_SAMPLE = np.datetime64("2020-01-06T00:00:00", "s")  # a Monday
+PARTS = ("train", "validation", "test")
+NAMES = [channel.name for channel in CHANNELS]
+
+LENGTH = {  # samples that one event alters
+    "spike": 4, "dropout": 8, "bias": 12, "noise_burst": 14, "saturation": 14, "gain": 16,
+    "delay": 18, "decorrelation": 18, "stuck": 22, "frequency_change": 22, "drift": 28,
+    "degradation": 40,
 }
-KINDS_SHORT_FIRST = sorted(FAULTS, key=lambda kind: (LENGTH[kind], kind))
-LOST_SHARE = {"plain": 1.0, "medium": 0.7, "hard": 0.4}  # of a dropout's samples
-DELAY_STEPS = {"plain": 10, "medium": 6, "hard": 3}
-FREQUENCY_FACTOR = {"plain": 3.0, "medium": 2.0, "hard": 1.5}
-PEAK_OVER_RMS = {"spike": 4 ** 0.5 * 0.867, "drift": 3 ** 0.5, "degradation": 5 ** 0.5}
-SLOW = {"bearing_temperature_c"}  # hardly moves within an event
-TRIES = 60  # places compared for one event
+GAP = 150  # least samples between events: three windows of 50, so that no echo meets the next
 LEAST_EVENTS = 3
 
+# How severe: the root mean square of what the fault alters, in standard deviations of the
+# channel's own noise, which is what no forecaster can know. 2.5 drowns, 10 stands out.
+DEPTH = {"plain": 10.0, "medium": 5.0, "hard": 2.5}
+PEAK_OVER_RMS = {"spike": 3 ** 0.5, "drift": 3 ** 0.5, "degradation": 5 ** 0.5}
+# These have a strength of another kind; their depth comes from the place they are put.
+STRENGTH = {
+    "gain": {"plain": 4.0, "medium": 2.5, "hard": 1.75},  # factor
+    "delay": {"plain": 10, "medium": 6, "hard": 3},  # samples
+    "frequency_change": {"plain": 3.0, "medium": 2.0, "hard": 1.5},  # factor
+    "dropout": {"plain": 1.0, "medium": 0.7, "hard": 0.4},  # share of samples lost
+}
+PLACES = 60  # tried for each event
 
-def plan(n_samples, fraction):
-    """The (kind, severity) pairs whose lengths fill `fraction` of n_samples, plain ones first."""
-    budget, pairs = fraction * n_samples, []
-    while True:
-        for severity in SEVERITIES:
-            for kind in KINDS_SHORT_FIRST:
-                budget -= LENGTH[kind]
-                slot = n_samples // (len(pairs) + 1)
-                if budget < 0 or slot < GAP + 2 * LENGTH[kind]:
-                    return pairs
-                pairs.append((kind, severity))
+WORN = ["bearing_temperature_c", "vibration_mm_s"]  # what a worn bearing shows in
+SLOW = "bearing_temperature_c"  # stands nearly still within an event
+NEEDS_MOTION = ("stuck", "gain", "saturation", "delay", "decorrelation", "frequency_change")
 
 
-def channels_of(kind, rng):
-    """Column numbers of the channels that an event of this kind alters."""
-    names = [channel.name for channel in CHANNELS]
+def plan(n_samples, share):
+    """The (kind, severity) of the events that fill this share of n_samples: all of them in turn.
+
+    Plain ones come first and short ones before long ones, so that a small record gets some too.
+    """
+    pairs, left = [], round(share * n_samples)
+    for severity, kind in itertools.cycle(itertools.product(DEPTH, LENGTH)):
+        left -= LENGTH[kind]
+        if left < 0:
+            return pairs
+        pairs.append((kind, severity))
+
+
+def choose_columns(kind, rng):
+    """The channels, as column numbers, that an event of this kind alters."""
     if kind == "degradation":
-        return [names.index("bearing_temperature_c"), names.index("vibration_mm_s")]
-    moving = kind in ("stuck", "gain", "delay", "decorrelation", "frequency_change", "saturation")
-    allowed = [c for c, name in enumerate(names) if not (moving and name in SLOW)]
-    return [int(rng.choice(allowed))]
+        return [NAMES.index(name) for name in WORN]
+    candidates = [c for c, name in enumerate(NAMES) if kind not in NEEDS_MOTION or name != SLOW]
+    return [int(rng.choice(candidates))]
 
 
-def strength_of(kind, severity, stretch, floor):
-    """The strength that a fault function takes, for a severity, on a stretch of the channel."""
-    depth = DEPTH[severity] * floor
-    if kind == "gain":
-        return 1 + depth / max(stretch.std(), floor)
-    if kind == "dropout":
-        return LOST_SHARE[severity]
-    if kind == "delay":
-        return DELAY_STEPS[severity]
-    if kind == "frequency_change":
-        return FREQUENCY_FACTOR[severity]
-    return depth * PEAK_OVER_RMS.get(kind, 1.0)
-
-
-def alter(analog, floor, start, kind, severity, columns, rng):
-    """Copy of analog (n, C) with one fault in it."""
-    length, faulty = LENGTH[kind], analog.copy()
+def alter(analog, noise, start, columns, kind, severity, rng):
+    """The faulty stretch (length, k) of these columns of analog (n, C)."""
+    stretches = []
     for column in columns:
-        stretch = analog[start:start + length, column]
-        strength = strength_of(kind, severity, stretch, floor[column])
-        faulty[start:start + length, column] = FAULTS[kind](
-            analog[:, column], start, length, strength, rng)
-    return faulty
+        strength = DEPTH[severity] * noise[column] * PEAK_OVER_RMS.get(kind, 1.0)
+        if kind in STRENGTH:
+            strength = STRENGTH[kind][severity]
+        stretches.append(FAULTS[kind](analog[:, column], start, LENGTH[kind], strength, rng))
+    return np.stack(stretches, axis=1)
 
 
-def depth_of(kind, start, columns, clean, faulty, floor):
-    """Root mean square alteration of an event, in standard deviations of the noise."""
-    rows = slice(start, start + LENGTH[kind])
-    ratio = (faulty - clean)[rows, columns] / floor[columns]
-    return np.sqrt(np.mean(ratio**2)) if np.isfinite(ratio).all() else np.inf
+def place(analog, noise, slot, kind, severity, rng):
+    """(start, columns, faulty stretch) of the place in its slot where the depth fits best.
 
-
-def place(analog, floor, kind, severity, slot, rng):
-    """The fault in the place of its slot that fits the severity best: (faulty, columns)."""
-    best, best_misfit = None, np.inf
-    columns = channels_of(kind, rng)
-    for _ in range(TRIES):
+    analog : (n, C) before the converter; noise : (C,) standard deviations; slot : (first, end)
+    """
+    best, least_misfit = None, np.inf
+    for _ in range(PLACES):
+        columns = choose_columns(kind, rng)
         start = int(rng.integers(slot[0], slot[1] - LENGTH[kind] + 1))
-        faulty = alter(analog, floor, start, kind, severity, columns, rng)
-        depth = depth_of(kind, start, columns, analog, faulty, floor)
-        misfit = abs(np.log(max(depth, 1e-9) / DEPTH[severity]))
-        if best is None or misfit < best_misfit:
-            best, best_misfit = faulty, misfit
-    return best, columns
+        stretch = alter(analog, noise, start, columns, kind, severity, rng)
+        change = (stretch - analog[start:start + LENGTH[kind], columns]) / noise[columns]
+        if np.isnan(change).any():  # a dropout is as deep anywhere
+            return start, columns, stretch
+        misfit = abs(np.log(np.sqrt(np.mean(change**2)) / DEPTH[severity] + 1e-9))
+        if misfit < least_misfit:
+            best, least_misfit = (start, columns, stretch), misfit
+    return best
 
 
-def inject(analog, floor, clean_counts, bits, fraction, rng):
-    """Faulty ADC counts (n, C) and the event table of a clean test part."""
-    n = len(analog)
-    pairs = plan(n, fraction)
+def inject(analog, clean, noise, bits, share, rng):
+    """ADC counts (n, C) with faults, and the table of events.
+
+    analog : (n, C) before the converter; clean : (n, C) its counts, -1 where missing
+    noise : (C,) standard deviation of each channel's noise
+
+    Every event has a slot of its own. Its rows are those where the counts really differ.
+    """
+    pairs, counts, rows = plan(len(analog), share), clean.copy(), []
     if len(pairs) < LEAST_EVENTS:
+        least = -(-sum(sorted(LENGTH.values())[:LEAST_EVENTS]) // share)
         raise UserError(
-            "generate.test_samples is %d: room for %d events at %g of the samples; "
-            "allowed: 900 or more" % (n, len(pairs), fraction))
-    counts, rows = clean_counts.copy(), []
+            "generate.test_samples is %d, too short for %d events with generate.anomalous_share "
+            "%g; allowed: %d or more" % (len(analog), LEAST_EVENTS, share, least))
+    edges = np.linspace(0, len(analog), len(pairs) + 1).astype(int)
     for number, index in enumerate(rng.permutation(len(pairs))):
-        kind, severity = pairs[index]
-        slot = (number * n // len(pairs) + GAP // 2, (number + 1) * n // len(pairs) - GAP // 2)
-        faulty, columns = place(analog, floor, kind, severity, slot, rng)
-        recorded = np.where(clean_counts < 0, -1, to_counts(faulty, bits))
-        changed = recorded != clean_counts
-        altered = np.flatnonzero(changed.any(axis=1))
-        counts[changed] = recorded[changed]
-        names = "+".join(CHANNELS[column].name for column in columns)
-        rows.append((altered[0], altered[-1] + 1, kind, names, severity))
+        slot = (edges[number] + GAP // 2, edges[number + 1] - GAP // 2)
+        start, columns, stretch = place(analog, noise, slot, *pairs[index], rng)
+        faulty = analog[start:start + len(stretch)].copy()
+        faulty[:, columns] = stretch
+        was = clean[start:start + len(stretch)]
+        now = np.where(was < 0, was, to_counts(faulty, bits))
+        changed = np.flatnonzero((now != was).any(axis=1))
+        counts[start:start + len(stretch)] = now
+        rows.append((start + changed[0], start + changed[-1] + 1, pairs[index][0],
+                     "+".join(NAMES[column] for column in columns), pairs[index][1]))
     return counts, pd.DataFrame(rows, columns=EVENT_COLUMNS)
 
 
 def generate(params):
-    """The three parts as Records, and the events of the test part, from the section's values."""
+    """Records of the three parts, the table of events, and the clean values of the test part."""
     rng = np.random.Generator(np.random.PCG64(params["seed"]))
-    bits = params["adc_bits"]
-    lengths = [params[part + "_samples"] for part in ("train", "validation", "test")]
-    machine = simulate(rng, sum(lengths), params["sample_interval_s"])
+    bits, interval_s = params["adc_bits"], params["sample_interval_s"]
+    edges = np.cumsum([0] + [params[part + "_samples"] for part in PARTS])
+    machine = simulate(rng, edges[-1], interval_s)
     analog = machine.signal + machine.noise
-    floor = np.sqrt(np.mean(machine.noise_sd**2, axis=0))
     counts = to_counts(analog, bits)
     counts[rng.random(counts.shape) < params["missing_share"]] = -1
-    test = slice(sum(lengths[:2]), None)
-    counts[test], events = inject(
-        analog[test], floor, counts[test], bits, params["anomalous_share"], rng)
+    clean = counts[edges[2]:].copy()
+    counts[edges[2]:], events = inject(
+        analog[edges[2]:], clean, np.sqrt(np.mean(machine.noise_sd**2, axis=0)), bits,
+        params["anomalous_share"], rng)
+    time = FIRST_SAMPLE + np.arange(edges[-1]) * np.timedelta64(interval_s, "s")
     values = from_counts(counts, bits)
-    time = FIRST_SAMPLE + np.arange(len(values)) * np.timedelta64(params["sample_interval_s"], "s")
-    names = [channel.name for channel in CHANNELS]
-    bounds = np.cumsum([0] + lengths)
-    parts = [Record(time[a:b], names, values[a:b]) for a, b in zip(bounds, bounds[1:])]
-    return parts, events
+    parts = [Record(time[a:b], NAMES, values[a:b]) for a, b in zip(edges, edges[1:])]
+    return parts, events, from_counts(clean, bits)
+
+
+def parse(argv):
+    arguments = parser(__doc__)
+    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    for part in PARTS:
+        arguments.add_argument("--" + part, required=True, help="%s part to write (CSV)" % part)
+    arguments.add_argument("--events", required=True, help="table of events to write (CSV)")
+    return arguments.parse_args(argv)
 
 
 def main(argv):
-    cli = parser(__doc__)
-    cli.add_argument("--params", default="params.yaml")
-    for name in ("train", "validation", "test", "events"):
-        cli.add_argument("--" + name, required=True, help="CSV file to write")
-    args = cli.parse_args(argv)
-    parts, events = generate(load_params(args.params)["generate"])
+    args = parse(argv)
+    parts, events, _ = generate(load_params(args.params)["generate"])
     for path, part in zip((args.train, args.validation, args.test), parts):
         write_record(path, part)
     write_events(args.events, events)
+    print("%d channels, %s samples, %d events in the test part"
+          % (len(NAMES), " + ".join(str(len(part.time)) for part in parts), len(events)))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Channel(NamedTuple):
 
 CHANNELS = [
     Channel("speed_rpm", 0.0, 3600.0, 12.0, 0.012),
-    Channel("flow_m3h", 0.0, 100.0, 0.3, 0.024),
+    Channel("flow_m3h", 0.0, 100.0, 0.4, 0.035),
     Channel("suction_pressure_bar", -0.5, 2.5, 0.012, 0.004),
     Channel("discharge_pressure_bar", 0.0, 12.0, 0.03, 0.016),
     Channel("motor_current_a", 0.0, 40.0, 0.15, 0.018),
@@ -75,7 +75,7 @@ def operate(rng, n, interval_s):
     strainer = strainer_clogging(nu, interval_s, rng.uniform(0, 2 * np.pi))
     ambient = 20 + 6 * np.sin(2 * np.pi * (time_s / DAY - 0.4))
     ambient += 2 * low_pass_noise(rng, n, 6 * HOUR / interval_s)
-    supply = 1.1 + 0.06 * low_pass_noise(rng, n, 2 * HOUR / interval_s)
+    supply = 1.1 + 0.03 * low_pass_noise(rng, n, 6 * HOUR / interval_s)
 
     flow, suction, discharge = hydraulics(nu, demand, strainer, supply)
     current = motor_current(nu, flow, interval_s)
