@@ -75,6 +75,19 @@ def test_an_environment_of_another_lock_stops_before_anything_runs(kit):
     assert "not built from this requirements.lock: run `make setup`" in done.stderr
 
 
+def test_a_package_changed_by_hand_stops_before_anything_runs(kit):
+    (kit / ".venv").unlink()
+    site = kit / ".venv" / "lib" / "python3.7" / "site-packages"
+    (site / "numpy-1.19.0.dist-info").mkdir(parents=True)
+    (kit / ".venv" / "bin").mkdir()
+    (kit / ".venv" / "bin" / "python").symlink_to(os.path.join(ROOT, ".venv", "bin", "python"))
+    shutil.copy(str(kit / "requirements.lock"), str(kit / ".venv"))
+    (kit / ".venv" / "packages").write_text("numpy-1.18.5.dist-info\n")
+    done = launch(kit, "show", input="")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is not what requirements.lock says" in done.stderr
+
+
 def test_a_script_that_is_not_there_is_named(kit):
     done = launch(kit, "shwo", input="")
     assert done.returncode == 1 and "no script" in done.stderr and "shwo.py" in done.stderr

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-TOOLS = ["sh", "cat", "cmp", "cp", "dirname", "grep", "ln", "rm", "env", "mkdir", "touch", "chmod"]
+TOOLS = ["sh", "cat", "cmp", "cp", "dirname", "grep", "ln", "rm", "env", "mkdir", "touch", "chmod", "ls"]
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ case "$*" in
      for name in $names; do
        printf '#!%s\\nexit 1\\n' "$PWD/$3/bin/python" >"$3/bin/$name"; chmod +x "$3/bin/$name"
      done;;
-  "-m pip "*) echo "{version} $*" >>installed;;
+  "-m pip "*) echo "{version} $*" >>installed
+     site=${{0%/bin/python}}/lib/python{version}/site-packages
+     mkdir -p "$site/thing-1.0.dist-info";;
 esac"""
 
 
@@ -77,6 +79,16 @@ def test_a_second_run_does_nothing_a_changed_lock_rebuilds_one(kit):
     (kit / "kit" / "requirements.lock").write_text("# changed\n")
     assert set_up(kit).returncode == 0
     assert len((kit / "kit" / "installed").read_text().splitlines()) == 1
+
+
+def test_a_package_changed_by_hand_is_put_right(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    set_up(kit)
+    site = kit / "kit" / ".venv" / "lib" / "python3.7" / "site-packages"
+    (site / "thing-1.0.dist-info").rename(site / "thing-2.0.dist-info")
+    assert "TensorFlow" in set_up(kit).stderr
+    assert os.listdir(str(site)) == ["thing-1.0.dist-info"]
 
 
 def test_an_interrupted_build_and_a_moved_folder_are_built_anew(kit):
