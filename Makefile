@@ -1,6 +1,6 @@
 # `make` alone explains the targets. DVC=dvc takes a DVC of your own.
 DVC ?= .venv-dvc/bin/dvc
-STAGES := generate train freeze convert evaluate report
+STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup all results $(STAGES) test test-fast smoke clean lock
@@ -31,6 +31,12 @@ test-fast: setup  ## the tests that take seconds
 
 smoke: setup  ## the whole pipeline on tiny params in a throwaway clone
 	sh scripts/smoke $(DVC)
+
+reproduce: setup  ## rebuild HEAD under other circumstances and compare every byte; CPUS="SandyBridge Haswell" emulates
+	sh scripts/run reproduce $(if $(CPUS),--cpus $(CPUS)) $(ARGS)
+
+verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage?
+	@sh scripts/run verify $(FILE)
 
 clean:  ## remove what the stages and the tests made; the environments stay
 	rm -rf data models reports .pytest_cache .hypothesis

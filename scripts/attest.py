@@ -1,0 +1,82 @@
+"""Writes down what every artifact was made from: materials, command and products by hash.
+
+    sh scripts/run attest --pipeline dvc.yaml --params params.yaml \\
+        --out models/attest/provenance.jsonl
+
+In:  the pipeline and the files that it names, as they are now.
+Out: one in-toto Statement per stage and line (https://in-toto.io/Statement/v1), with the predicate
+     Link v0.3: its subjects are the stage's outputs, its materials what the stage read. They are
+     not signed: the commit that holds the file vouches for them, `verify` looks it up.
+"""
+import hashlib
+import json
+import os
+
+from kit.cli import UserError, parser, run, write_text
+from kit.params import load_params
+from kit.stages import expand, load_pipeline
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://in-toto.io/attestation/link/v0.3"
+
+
+def sha256(path):
+    """The SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+    except OSError as error:
+        raise UserError("%s: %s; run the stages before it first" % (path, error.strerror))
+    return digest.hexdigest()
+
+
+def files(paths):
+    """Every file that a list of files and folders names, in order, each once."""
+    found = []
+    for path in paths:
+        if not os.path.isdir(path):
+            found.append(path)
+        for folder, _, names in sorted(os.walk(path)):
+            found += [os.path.join(folder, name) for name in sorted(names)]
+    return sorted({path for path in found if os.path.basename(path) != ".gitignore"})
+
+
+def resources(paths):
+    """in-toto resource descriptors: names and digests."""
+    return [{"name": path, "digest": {"sha256": sha256(path)}} for path in files(paths)]
+
+
+def statement(stage, params):
+    """The in-toto Statement of one expanded stage."""
+    return {
+        "_type": STATEMENT,
+        "subject": resources(stage.outs),
+        "predicateType": PREDICATE,
+        "predicate": {
+            "name": stage.name,
+            "command": stage.command.split(),
+            "materials": resources(stage.deps),
+            "environment": {"interpreter": "CPython 3.7", "params": {
+                section: params[section] for section in stage.params}},
+        },
+    }
+
+
+def main(argv):
+    arguments = parser(__doc__)
+    arguments.add_argument("--pipeline", default="dvc.yaml", help="the stages (dvc.yaml)")
+    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    arguments.add_argument("--out", required=True, help="statements to write (.jsonl)")
+    args = arguments.parse_args(argv)
+    params = load_params(args.params)
+    stages = [stage for stage in expand(load_pipeline(args.pipeline), params)
+              if args.out not in stage.outs]
+    lines = [json.dumps(statement(stage, params)) for stage in stages]
+    write_text(args.out, "\n".join(lines) + "\n")
+    print("%d stages attested" % len(stages))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,121 @@
+"""Says whether a file came from this repository: from which commit, by which stage.
+
+    make verify FILE=step_int8.tflite
+    sh scripts/run verify step_int8.tflite
+
+In:  any copy of an artifact, and the history of this repository (no DVC cache is needed).
+Out: `yes` with commit, stage and what went in, exit status 0; or `no`, exit status 1. Found by the
+     SHA-256 in the history of models/attest/provenance.jsonl; the statement counts when the sources
+     that it names are those of the commit, and its data come from stages of the same commit.
+"""
+import hashlib
+import json
+import os
+import subprocess
+
+from kit.cli import UserError, parser, run
+
+PROVENANCE = "models/attest/provenance.jsonl"
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+
+
+def git(*words):
+    """The bytes that a git command prints in this repository."""
+    done = subprocess.run(("git", "-C", ROOT) + words, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    if done.returncode:
+        raise UserError("git %s: %s" % (words[0], done.stderr.decode("utf-8", "replace").strip()))
+    return done.stdout
+
+
+def commits_naming(digest):
+    """The commits whose provenance names a digest, the newest first."""
+    changes = git("log", "--all", "--format=%H", "-S", digest, "--", PROVENANCE).decode().split()
+    return [commit for commit in changes if digest in provenance_text(commit)]
+
+
+def provenance_text(commit):
+    """The statements of a commit as text; empty where it has none."""
+    try:
+        return git("show", "%s:%s" % (commit, PROVENANCE)).decode("utf-8")
+    except UserError:
+        return ""
+
+
+def statements(text):
+    """Every statement of a provenance file."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def producer(known, digest):
+    """The statement that has the digest among its products, and the product's name."""
+    for item in known:
+        for subject in item["subject"]:
+            if subject["digest"]["sha256"] == digest:
+                return item, subject["name"]
+    return None, None
+
+
+def broken_materials(item, known, commit_file):
+    """Names of materials that are neither a product of a stage nor a file of the commit."""
+    products = {(subject["name"], subject["digest"]["sha256"])
+                for other in known for subject in other["subject"]}
+    broken = []
+    for material in item["predicate"]["materials"]:
+        name, digest = material["name"], material["digest"]["sha256"]
+        if (name, digest) not in products and sha256(commit_file(name)) != digest:
+            broken.append(name)
+    return broken
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_at(commit):
+    """A function that reads a file of a commit; empty bytes where it is not there."""
+    def read(name):
+        try:
+            return git("show", "%s:%s" % (commit, name))
+        except UserError:
+            return b""
+    return read
+
+
+def find(path):
+    """The file that a person named; a bare name is looked for among the converted ones too."""
+    for candidate in (path, os.path.join(ROOT, "models", "convert", path)):
+        if os.path.isfile(candidate):
+            return candidate
+    raise UserError("%s: no such file, here or in models/convert" % path)
+
+
+def main(argv):
+    arguments = parser(__doc__)
+    arguments.add_argument("file", help="an artifact, for example step_int8.tflite")
+    path = find(arguments.parse_args(argv).file)
+    with open(path, "rb") as file:
+        digest = sha256(file.read())
+    commits = commits_naming(digest)
+    if not commits:
+        print("no: %s (sha256 %s) is no product of any commit here" % (path, digest))
+        return 1
+    known = statements(provenance_text(commits[-1]))
+    item, name = producer(known, digest)
+    if item is None:
+        print("no: commit %s names sha256 %s as an input only" % (commits[-1], digest))
+        return 1
+    broken = broken_materials(item, known, file_at(commits[-1]))
+    if broken:
+        print("no: the statement of commit %s does not fit its own files: %s"
+              % (commits[-1], ", ".join(broken)))
+        return 1
+    print("yes: %s\n  sha256  %s\n  is      %s\n  commit  %s\n  stage   %s\n  from    %s" % (
+        path, digest, name, commits[-1], item["predicate"]["name"],
+        "\n          ".join("%s %s" % (material["digest"]["sha256"][:12], material["name"])
+                            for material in item["predicate"]["materials"])))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
