@@ -32,6 +32,12 @@ test-fast: setup  ## the tests that take seconds
 smoke: setup  ## the whole pipeline on tiny params in a throwaway clone
 	sh scripts/smoke $(DVC)
 
+seeds: setup  ## the pipeline with two seeds more, for the spread of every metric
+	sh scripts/run seeds
+
+compare: setup  ## two commits side by side: A=HEAD~3 B=HEAD
+	@sh scripts/run compare $(or $(A),HEAD~1) $(or $(B),HEAD) --page reports/compare
+
 reproduce: setup  ## rebuild HEAD under other circumstances and compare every byte; CPUS="SandyBridge Haswell" emulates
 	sh scripts/run reproduce $(if $(CPUS),--cpus $(CPUS)) $(ARGS)
 

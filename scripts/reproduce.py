@@ -24,9 +24,9 @@ from typing import NamedTuple
 import yaml
 
 from kit.cli import UserError, parser, run, write_text
+from kit.clones import ROOT, clone_head, repro
 from kit.difference import first_difference
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 LAUNCHER = os.path.join("scripts", "run")
 
 
@@ -94,30 +94,20 @@ def emulated(cpu):
 
 def rebuild(circumstance, base, smoke, without):
     """Clone HEAD below `base` and run every stage; returns the clone's folder."""
-    clone = os.path.join(base, circumstance.name.replace(" ", "_"), circumstance.folder)
-    command("git", "clone", "-q", ROOT, clone)
-    for name in (".venv", ".venv-dvc"):
-        os.symlink(os.path.join(ROOT, name), os.path.join(clone, name))
+    place = os.path.join(base, circumstance.name.replace(" ", "_"))
+    clone, home = os.path.join(place, circumstance.folder), os.path.join(place, "home")
+    os.makedirs(home)
+    clone_head(clone)
     if smoke:
         shutil.copy(os.path.join(clone, "tests", "smoke.yaml"), os.path.join(clone, "params.yaml"))
     for pin in without:
         remove_pin(clone, pin)
-    home = os.path.join(base, circumstance.name.replace(" ", "_"), "home")
-    os.makedirs(home)
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LANG": "C.UTF-8"}
-    environment.update(circumstance.environment)
-    environment = {name: value.format(home=home) for name, value in environment.items()}
+    environment.update({name: value.format(home=home)
+                        for name, value in circumstance.environment.items()})
+    # The launcher splits the emulator's words at spaces; `?` stands for one in a path.
     environment["EMULATOR"] = circumstance.emulator.format(clone=clone.replace(" ", "?"))
-    log = os.path.join(base, circumstance.name.replace(" ", "_"), "log")
-    with open(log, "w") as file:
-        status = subprocess.call(
-            list(circumstance.shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"],
-            cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: os.umask(circumstance.umask))
-    if status:
-        with open(log) as file:
-            raise UserError("the rebuild under `%s` failed:\n%s"
-                            % (circumstance.name, "".join(file.readlines()[-20:])))
+    repro(clone, os.path.join(place, "log"), environment, circumstance.shell, circumstance.umask)
     return clone
 
 
@@ -130,13 +120,6 @@ def remove_pin(clone, pin):
     if without == text:
         raise UserError("%s sets no pin %s" % (LAUNCHER, pin))
     write_text(path, without.replace("export \n", "\n"))
-
-
-def command(*words):
-    try:
-        subprocess.run(words, check=True)
-    except subprocess.CalledProcessError as error:
-        raise UserError("`%s` failed with status %d" % (" ".join(words), error.returncode))
 
 
 # ---------------------------------------------------------------- comparison

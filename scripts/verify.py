@@ -11,33 +11,23 @@ Out: `yes` with commit, stage and what went in, exit status 0; or `no`, exit sta
 import hashlib
 import json
 import os
-import subprocess
 
 from kit.cli import UserError, parser, run
+from kit.clones import ROOT, git
 
 PROVENANCE = "models/attest/provenance.jsonl"
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-
-
-def git(*words):
-    """The bytes that a git command prints in this repository."""
-    done = subprocess.run(("git", "-C", ROOT) + words, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE)
-    if done.returncode:
-        raise UserError("git %s: %s" % (words[0], done.stderr.decode("utf-8", "replace").strip()))
-    return done.stdout
 
 
 def commits_naming(digest):
     """The commits whose provenance names a digest, the newest first."""
-    changes = git("log", "--all", "--format=%H", "-S", digest, "--", PROVENANCE).decode().split()
+    changes = git("log", "--all", "--format=%H", "-S", digest, "--", PROVENANCE).split()
     return [commit for commit in changes if digest in provenance_text(commit)]
 
 
 def provenance_text(commit):
     """The statements of a commit as text; empty where it has none."""
     try:
-        return git("show", "%s:%s" % (commit, PROVENANCE)).decode("utf-8")
+        return git("show", "%s:%s" % (commit, PROVENANCE))
     except UserError:
         return ""
 
@@ -76,7 +66,7 @@ def file_at(commit):
     """A function that reads a file of a commit; empty bytes where it is not there."""
     def read(name):
         try:
-            return git("show", "%s:%s" % (commit, name))
+            return git("show", "%s:%s" % (commit, name)).encode("utf-8")
         except UserError:
             return b""
     return read

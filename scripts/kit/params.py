@@ -5,12 +5,14 @@ import jsonschema
 import yaml
 
 from kit.cli import UserError
+from kit.pins import say_unless_pinned
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "..", "..", "params.schema.yaml")
 
 
 def load_params(path="params.yaml", schema_path=SCHEMA):
     """Every section of params.yaml as a dict; UserError names the key and what is allowed."""
+    say_unless_pinned()
     params = _load_yaml(path)
     errors = sorted(
         jsonschema.Draft7Validator(_load_yaml(schema_path)).iter_errors(params),

@@ -14,6 +14,7 @@ import sys
 import warnings
 
 from kit.cli import UserError
+from kit.pins import say_unless_pinned
 
 L1_BYTES, L2_BYTES, L3_BYTES = 32 << 10, 512 << 10, 16 << 20
 
@@ -48,6 +49,7 @@ def _fix_cache_sizes():
 
 
 _fix_cache_sizes()
+say_unless_pinned()
 
 
 def session(graph=None, threads=1):
