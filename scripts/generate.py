@@ -14,7 +14,7 @@ import pandas as pd
 
 from kit.cli import UserError, parser, run
 from kit.faults import FAULTS
-from kit.machine import CHANNELS, from_counts, simulate, to_counts
+from kit.machine import CHANNELS, from_counts, simulate, to_counts, within_range
 from kit.params import load_params
 from kit.records import EVENT_COLUMNS, Record, write_events, write_record
 
@@ -31,9 +31,9 @@ GAP = 150  # least samples between events: three windows of 50, so that no echo 
 LEAST_EVENTS = 3
 
 # How severe: the root mean square of what the fault alters, in standard deviations of the
-# channel's own noise, which is what no forecaster can know. 2.5 drowns, 10 stands out.
-DEPTH = {"plain": 10.0, "medium": 5.0, "hard": 2.5}
-PEAK_OVER_RMS = {"spike": 3 ** 0.5, "drift": 3 ** 0.5, "degradation": 5 ** 0.5}
+# channel's own noise, which is what no forecaster can know. 3 is near it, 12 stands out.
+DEPTH = {"plain": 12.0, "medium": 6.0, "hard": 3.0}
+PEAK_OVER_RMS = {"spike": 3 ** 0.5, "drift": 3 ** 0.5, "degradation": 5 ** 0.5, "saturation": 1.4}
 # These have a strength of another kind; their depth comes from the place they are put.
 STRENGTH = {
     "gain": {"plain": 4.0, "medium": 2.5, "hard": 1.75},  # factor
@@ -70,14 +70,14 @@ def choose_columns(kind, rng):
 
 
 def alter(analog, noise, start, columns, kind, severity, rng):
-    """The faulty stretch (length, k) of these columns of analog (n, C)."""
+    """The faulty stretch (length, k) of these columns of analog (n, C), as the converter sees it."""
     stretches = []
     for column in columns:
         strength = DEPTH[severity] * noise[column] * PEAK_OVER_RMS.get(kind, 1.0)
         if kind in STRENGTH:
             strength = STRENGTH[kind][severity]
         stretches.append(FAULTS[kind](analog[:, column], start, LENGTH[kind], strength, rng))
-    return np.stack(stretches, axis=1)
+    return within_range(np.stack(stretches, axis=1), columns)
 
 
 def place(analog, noise, slot, kind, severity, rng):
@@ -91,7 +91,7 @@ def place(analog, noise, slot, kind, severity, rng):
         start = int(rng.integers(slot[0], slot[1] - LENGTH[kind] + 1))
         stretch = alter(analog, noise, start, columns, kind, severity, rng)
         change = (stretch - analog[start:start + LENGTH[kind], columns]) / noise[columns]
-        if np.isnan(change).any():  # a dropout is as deep anywhere
+        if kind == "dropout":  # as severe anywhere
             return start, columns, stretch
         misfit = abs(np.log(np.sqrt(np.mean(change**2)) / DEPTH[severity] + 1e-9))
         if misfit < least_misfit:
@@ -134,7 +134,7 @@ def generate(params):
     bits, interval_s = params["adc_bits"], params["sample_interval_s"]
     edges = np.cumsum([0] + [params[part + "_samples"] for part in PARTS])
     machine = simulate(rng, edges[-1], interval_s)
-    analog = machine.signal + machine.noise
+    analog = within_range(machine.signal + machine.noise)
     counts = to_counts(analog, bits)
     counts[rng.random(counts.shape) < params["missing_share"]] = -1
     clean = counts[edges[2]:].copy()

@@ -28,8 +28,8 @@ class Channel(NamedTuple):
 
 CHANNELS = [
     Channel("speed_rpm", 0.0, 3600.0, 12.0, 0.012),
-    Channel("flow_m3h", 0.0, 100.0, 0.4, 0.035),
-    Channel("suction_pressure_bar", -0.5, 2.5, 0.012, 0.004),
+    Channel("flow_m3h", 0.0, 100.0, 0.5, 0.045),
+    Channel("suction_pressure_bar", -0.5, 2.5, 0.016, 0.006),
     Channel("discharge_pressure_bar", 0.0, 12.0, 0.03, 0.016),
     Channel("motor_current_a", 0.0, 40.0, 0.15, 0.018),
     Channel("bearing_temperature_c", 0.0, 100.0, 0.45, 0.0),
@@ -206,21 +206,30 @@ def noise_sd(signal):
     return floor + share * np.abs(signal)
 
 
+def within_range(values, columns=slice(None)):
+    """values (n, k) of these columns, clipped to what their converters span; NaN stays."""
+    low, span = _ranges()
+    return np.clip(values, low[columns], (low + span)[columns])
+
+
 def to_counts(values, bits):
-    """ADC counts, int64 (n, C), of values in the channels' units; a missing sample is -1."""
+    """Converter counts, int64 (n, C), of values in the channels' units; a missing sample is -1."""
     low, span = _ranges()
     missing = np.isnan(values)
-    scaled = (np.where(missing, low, values) - low) / span * 2**bits
-    return np.where(missing, -1, np.clip(np.rint(scaled), 0, 2**bits - 1)).astype(np.int64)
+    scaled = np.rint((np.where(missing, low, values) - low) / span * 2**bits)
+    return np.where(missing, -1, np.clip(scaled, 0, 2**bits - 1)).astype(np.int64)
 
 
 def from_counts(counts, bits):
-    """Values of ADC counts in the channels' units, as decimals of one digit below a count."""
+    """Values of converter counts in the channels' units, NaN for -1.
+
+    Each is a decimal with one digit more than a count resolves, so that its text is short and
+    reads back exactly.
+    """
     low, span = _ranges()
     lsb = span / 2**bits
     digits = np.maximum(0, 1 - np.floor(np.log10(lsb))).astype(int)
-    values = low + counts * lsb
-    columns = [np.round(column, digit) for column, digit in zip(values.T, digits)]
+    columns = [np.round(column, digit) for column, digit in zip((low + counts * lsb).T, digits)]
     return np.where(counts < 0, np.nan, np.stack(columns, axis=1))
 
 
