@@ -30,6 +30,8 @@ def build_model(units, n_channels, seed):
             units, input_shape=(None, n_channels),
             # 1.15's default, hard_sigmoid, has no fused form.
             recurrent_activation="sigmoid",
+            # One product for the four gates: half the time of 1.15's default on one thread.
+            implementation=2,
             kernel_initializer=glorot(0), recurrent_initializer=glorot(1)),
         tf.keras.layers.Dense(n_channels, kernel_initializer=glorot(2)),
     ])
