@@ -1,13 +1,16 @@
-"""Makes the record of a pump skid, and puts labelled faults into its test part.
+"""Makes the record of a pump skid, and puts labelled faults into its test part; or cuts your log.
 
     sh scripts/run generate --params params.yaml --train data/generate/train.csv \\
         --validation data/generate/validation.csv --test data/generate/test.csv \\
         --events data/generate/events.csv
 
 In:  the section `generate` of params.yaml. Out: three consecutive parts of one simulation (train
-and validation hold normal operation alone), and the table of the test part's events.
+and validation hold normal operation alone), and the table of the test part's events. When
+`generate.source` is a CSV or a folder of CSVs, the parts are cut from it (docs/your-own-data.md).
 """
+import inspect
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -16,10 +19,10 @@ from kit.cli import UserError, parser, run
 from kit.faults import FAULTS
 from kit.machine import CHANNELS, from_counts, simulate, to_counts, within_range
 from kit.params import load_params
+from kit.parts import PARTS, split
 from kit.records import EVENT_COLUMNS, Record, write_events, write_record
 
 FIRST_SAMPLE = np.datetime64("2020-01-06T00:00:00", "s")  # a Monday
-PARTS = ("train", "validation", "test")
 NAMES = [channel.name for channel in CHANNELS]
 
 LENGTH = {  # samples that one event alters
@@ -147,6 +150,11 @@ def generate(params):
     return parts, events, from_counts(clean, bits)
 
 
+def is_simulation(source):
+    """Whether `generate.source` is the simulation rather than a log of one's own."""
+    return os.path.exists(source) and os.path.samefile(source, inspect.getsourcefile(simulate))
+
+
 def parse(argv):
     arguments = parser(__doc__)
     arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
@@ -158,7 +166,13 @@ def parse(argv):
 
 def main(argv):
     args = parse(argv)
-    parts, events, _ = generate(load_params(args.params)["generate"])
+    params = load_params(args.params)
+    section = params["generate"]
+    if not is_simulation(section["source"]):
+        paths = {name: getattr(args, name) for name in PARTS + ("events",)}
+        return print("\n".join(
+            split(section["source"], section["log"], params["train"]["window_steps"], paths)))
+    parts, events, _ = generate(section)
     for path, part in zip((args.train, args.validation, args.test), parts):
         write_record(path, part)
     write_events(args.events, events)

@@ -9,7 +9,8 @@ ROOT = os.path.join(os.path.dirname(__file__), "..")
 ALWAYS = {"requirements.lock", "scripts/run"}
 
 with open(os.path.join(ROOT, "dvc.yaml")) as _file:
-    STAGES = yaml.safe_load(_file)["stages"]
+    STAGES = yaml.safe_load(
+        _file.read().replace("${generate.source}", "scripts/kit/machine.py"))["stages"]
 
 
 def source_of(module):

@@ -4,12 +4,15 @@ A record: first column `time` (ISO 8601, UTC), then one column per channel with 
 name; an empty cell is a missing sample. An event table: `start,end,kind,channels,severity`, where
 start and end are row numbers of the record, half open, and channels are joined by `+`.
 """
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kit.cli import UserError, atomic_path
+from kit.logs import Layout, file_pieces, open_log
+from kit.timeline import iso
 
 EVENT_COLUMNS = ["start", "end", "kind", "channels", "severity"]
 
@@ -17,34 +20,46 @@ EVENT_COLUMNS = ["start", "end", "kind", "channels", "severity"]
 class Record(NamedTuple):
     """One stretch of a multichannel sensor log."""
 
-    time: np.ndarray  # (n,) datetime64[s], UTC, equally spaced
+    time: np.ndarray  # (n,) datetime64, UTC, equally spaced
     channels: list  # C names, each with its unit
     values: np.ndarray  # (n, C) float64, NaN where a sample is missing
 
 
 def read_record(path):
     """Read a record; UserError with file, row and column for what is not one."""
-    table = _read_csv(path)
-    if len(table.columns) < 2 or table.columns[0] != "time":
+    log = open_log(path)
+    if len(log.header) < 2 or log.header[0] != "time":
         raise UserError("%s: the first column must be `time`, then one column per channel" % path)
-    if not len(table):
-        raise UserError("%s: holds no rows" % path)
-    time = pd.to_datetime(table["time"], errors="coerce", utc=True)
-    _refuse(path, table["time"], time.isnull(), "is not an ISO 8601 time")
-    values = np.empty((len(table), len(table.columns) - 1))
-    for column, name in enumerate(table.columns[1:]):
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        _refuse(path, table[name], numbers.isnull() & table[name].notnull(), "is not a number")
-        values[:, column] = numbers
-    seconds = time.values.astype("datetime64[s]")
-    return Record(seconds, list(table.columns[1:]), values)
+    channels = log.channels("iso8601")
+    time, values = np.empty(0, "datetime64[us]"), np.empty((0, len(channels)))
+    n = 0
+    for block in log.blocks(Layout("iso8601", channels)):
+        if n == 0:  # as many as there are line ends left, and perhaps a last line without
+            rows = sum(piece.count(b"\n") for piece in file_pieces(path))
+            time, values = np.empty(rows, "datetime64[us]"), np.empty((rows, len(channels)))
+        time[n:n + len(block.time)] = block.time
+        values[n:n + len(block.time)] = block.values
+        n += len(block.time)
+    return Record(time[:n], channels, values[:n])
 
 
 def write_record(path, record):
     """Write a record with the shortest decimals that read back as the same float64."""
-    table = pd.DataFrame(record.values, columns=record.channels)
-    table.insert(0, "time", np.char.add(np.datetime_as_string(record.time, unit="s"), "Z"))
-    _write_csv(path, table)
+    with record_writer(path) as write:
+        write(record)
+
+
+@contextlib.contextmanager
+def record_writer(path):
+    """Yield a function that appends a Record to the file, which appears when all went well."""
+    with atomic_path(path) as partial:
+        with open(partial, "w", encoding="utf-8", newline="") as file:
+            def write(record):
+                table = pd.DataFrame(record.values, columns=record.channels)
+                table.insert(0, "time", iso(record.time))
+                table.to_csv(file, index=False, header=not file.tell(), line_terminator="\n")
+
+            yield write
 
 
 def read_events(path):
@@ -76,7 +91,7 @@ def labels(events, n_samples):
 
 def interval_s(record):
     """The sample interval in seconds."""
-    return float((record.time[1] - record.time[0]) / np.timedelta64(1, "s"))
+    return float(np.median(np.diff(record.time[:1000]) / np.timedelta64(1, "s")))
 
 
 def _read_csv(path):
