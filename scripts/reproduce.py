@@ -151,7 +151,7 @@ def order(stages):
     return done
 
 
-def compare(reference, clone, expected):
+def compare(clone, expected):
     """[(path, stage, same)] of every artifact that `expected` names."""
     found = artifacts(clone)
     return [(path, stage, found.get(path, ("", None))[1] == md5)
@@ -220,7 +220,7 @@ def reproduce(wanted, base, smoke, args):
             continue
         say("rebuilding: %s" % circumstance.name)
         clone = rebuild(circumstance, base, smoke, args.without)
-        rows = columns[circumstance.name] = compare(reference, clone, expected)
+        rows = columns[circumstance.name] = compare(clone, expected)
         if not all(same for _, _, same in rows):
             stories.append("%s: %s" % (circumstance.name, explain(rows, reference, clone)))
     report = "\n".join([table(expected, columns)] + stories)
