@@ -3,7 +3,7 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) test test-fast smoke clean lock
+.PHONY: runtimes bench help setup all results $(STAGES) test test-fast smoke clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -44,6 +44,14 @@ reproduce: setup  ## rebuild HEAD under other circumstances and compare every by
 verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage?
 	@sh scripts/run verify $(FILE)
 
+runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
+	@sh scripts/environments tflite litert tflm
+	@sh scripts/run runtimes $(ARGS)
+
+bench: setup  ## every file in every runtime against what else there is, in time and bytes
+	@sh scripts/environments tflite litert tflm peers
+	@sh scripts/run bench $(ARGS)
+
 clean:  ## remove what the stages and the tests made; the environments stay
 	rm -rf data models reports .pytest_cache .hypothesis
 	git checkout -q -- data models reports
@@ -55,3 +63,11 @@ lock: setup  ## resolve requirements*.in anew into hashed locks (the one target 
 	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
 		--generate-hashes --python-version 3.9 --universal \
 		requirements-dvc.in -o requirements-dvc.lock
+	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
+		--generate-hashes --python-version 3.7 --python-platform x86_64-unknown-linux-gnu \
+		requirements-tflite.in -o requirements-tflite.lock
+	for name in litert tflm peers; do \
+		.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
+			--generate-hashes --python-version 3.10 --universal --no-emit-package tensorflow \
+			requirements-$$name.in -o requirements-$$name.lock || exit; \
+	done
