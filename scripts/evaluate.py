@@ -1,0 +1,296 @@
+"""Detect anomalies with every model file and every simple baseline, and compare them.
+
+    sh scripts/run evaluate --params params.yaml --train data/generate/train.csv \
+        --validation data/generate/validation.csv --test data/generate/test.csv \
+        --events data/generate/events.csv --scaler models/train/scaler.json \
+        --history models/train/history.csv --keras models/train/keras_model.h5 \
+        --frozen models/freeze/window.pb --tflite models/convert --out reports/evaluate
+
+In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
+     a detector with the name of the file.
+Out: metrics.json, parity.json, quantization.json, detectors.json (the fitted scorers) and CSV
+     files for the plots. Without --events what needs labels is left out.
+
+What is fitted is fitted on the train and validation parts; the test part is only scored.
+"""
+import os
+import sys
+
+import numpy as np
+import pandas as pd
+
+from kit import baselines, metrics, scores
+from kit.cli import (
+    UserError, atomic_path, parser, progress, read_json, run, write_bytes, write_json,
+)
+from kit.forecasts import forecast_all
+from kit.params import load_params
+from kit.records import interval_s, labels, read_events, read_record
+from kit.windows import model_input, read_scaler
+
+HEADLINE = ("step_int8", "keras")  # whose scores are written sample by sample
+SCORE_ROWS = 8000  # the first samples of the test part in score.csv
+CURVE_POINTS = 60
+DAY_S = 86400.0
+
+
+def model_paths(keras, frozen, folder):
+    """{detector name: path} of every model file; UserError when a file or all of them lack."""
+    paths = {"keras": keras, "frozen": frozen}
+    for path in paths.values():
+        if not os.path.isfile(path):
+            raise UserError("%s: no such file" % path)
+    found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    found = [name for name in found if name.endswith(".tflite")]
+    if not found:
+        raise UserError("%s: no .tflite file in this folder" % folder)
+    return dict(paths, **{name[:-len(".tflite")]: os.path.join(folder, name) for name in found})
+
+
+def baseline_outputs(train, parts, window, params):
+    """{name: ([output per part], forecast?)} of the simple detectors."""
+    linear = baselines.fit_linear_forecaster(train, window, params["ridge_penalty"])
+    axes = baselines.fit_pca(train, params["pca_variance"])
+    forest = baselines.fit_isolation_forest(train, params["forest_trees"], params["seed"])
+    functions = {
+        "linear_forecaster": lambda part: baselines.linear_forecasts(linear, part, window),
+        "rolling_z_score": lambda part: baselines.rolling_z(part, window),
+        "global_max_z": baselines.global_max_z,
+        "pca_residual": lambda part: baselines.pca_residual(part, axes),
+        "isolation_forest": lambda part: baselines.isolation(forest, part),
+    }
+    return {name: ([function(part) for part in parts], name == "linear_forecaster")
+            for name, function in functions.items()}
+
+
+def detect(outputs, parts, options, rate):
+    """Fit on the validation part, score the test part: (detector, test scores)."""
+    (validation, test), forecast = outputs
+    detector, _ = scores.fit(parts[0], validation, options, rate, forecast)
+    return detector, scores.Scorer(detector).update(parts[1], test)
+
+
+def one_liners(parts, channels, marks, rate):
+    """{name: (detector, test scores)}: the best single column, chosen on the test labels.
+
+    An oracle's choice, in the one-liners' favour: they are there to fail.
+    """
+    validation, test = (baselines.one_liners(part) for part in parts)
+    sides = [channel + side for side in (" above", " below", " away") for channel in channels]
+    found = {}
+    for name, columns in test.items():
+        best = int(np.argmax([metrics.auc_pr(marks, column) for column in columns.T]))
+        threshold = scores.fit_threshold(validation[name][:, best], rate)
+        found[name] = {"column": sides[best], "threshold": threshold}, columns[:, best]
+    return found
+
+
+def floors(lengths, seed, rate):
+    """{name: (detector, test scores)} of scores that know nothing."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    validation, test = (baselines.floors(length, rng) for length in lengths)
+    return {name: ({"threshold": 1.0 if name == "floor_all" else scores.fit_threshold(
+        validation[name], rate)}, test[name]) for name in test}
+
+
+def summary(test_scores, alarms, events, seconds, params):
+    """The metrics of one detector; without events what can be said without them."""
+    if events is not None:
+        return metrics.summarize(
+            test_scores, alarms, events, seconds, params["max_buffer_samples"],
+            params["tail_samples"], params["compared_false_alarms_per_day"])
+    return {"alarms_per_day": len(scores.runs(alarms)) / (len(alarms) * seconds / DAY_S),
+            "alarm_time_fraction": np.mean(alarms),
+            "score_median": np.median(test_scores),
+            "score_p99": np.quantile(test_scores, 0.99)}
+
+
+def compare(first, second):
+    """How the decisions and scores of two detectors differ: each is (scores, alarms)."""
+    return {"score_correlation": np.corrcoef(first[0], second[0])[0, 1],
+            "decisions_changed": np.mean(first[1] != second[1])}
+
+
+def parity(outputs, results, name):
+    """Forecasts (standard deviations) and decisions of a model file against Keras."""
+    found, reference = (np.concatenate(outputs[key][0]) for key in (name, "keras"))
+    known = ~np.isnan(found + reference)
+    difference = np.abs(found[known].astype(float) - reference[known])
+    return dict({"forecast_mean_abs_diff": difference.mean(),
+                 "forecast_max_abs_diff": difference.max(),
+                 "output_std": found[known].astype(float).std()},
+                **compare(results[name], results["keras"]))
+
+
+def quantization_costs(results, table):
+    """{int8 or dynamic file: differences to the float file of its form, in every metric}."""
+    costs = {}
+    for name in results:
+        form, _, precision = name.rpartition("_")
+        reference = form + "_float32"
+        if precision in ("int8", "dynamic") and reference in results:
+            costs[name] = dict(reference=reference, **compare(results[name], results[reference]))
+            costs[name].update(changes(table[name], table[reference]))
+    return costs
+
+
+def changes(values, reference):
+    """The difference in every metric, and that of VUS-PR relative to the reference."""
+    found = {key + "_change": values[key] - reference[key] for key in values
+             if None not in (values[key], reference[key])}
+    if reference.get("vus_pr"):
+        found["vus_pr_relative_change"] = values["vus_pr"] / reference["vus_pr"] - 1
+    return found
+
+
+# ---- tables for the plots ----------------------------------------------------------------------
+
+def curves(results, marks):
+    """(roc, pr) as data frames, one curve per detector."""
+    roc = {name: metrics.roc_points(marks, found, CURVE_POINTS)
+           for name, (found, _) in results.items()}
+    pr = {name: metrics.pr_points(marks, found, CURVE_POINTS)
+          for name, (found, _) in results.items()}
+    return (stacked(roc, ["false_positive_rate", "recall"]), stacked(pr, ["recall", "precision"]))
+
+
+def stacked(points, columns):
+    """Data frame of {detector: (m, 2)}, the detector first."""
+    frames = [pd.DataFrame(array, columns=columns).assign(detector=name)
+              for name, array in points.items()]
+    return pd.concat(frames)[["detector"] + columns]
+
+
+def recalls(results, events, key):
+    """Event recall by kind or severity, one row per detector and value."""
+    rows = [(name, value, recall) for name, (_, alarms) in results.items()
+            for value, recall in metrics.recall_by(events, alarms, key).items()]
+    return pd.DataFrame(rows, columns=["detector", key, "event_recall"])
+
+
+def score_stretch(results, detectors, time, marks):
+    """The first samples of the test part, scored by the headline detectors that are there."""
+    frames = []
+    for name in (name for name in HEADLINE if name in results):
+        found, alarms = (array[:SCORE_ROWS] for array in results[name])
+        frames.append(pd.DataFrame({
+            "time": np.char.add(np.datetime_as_string(time[:SCORE_ROWS], unit="s"), "Z"),
+            "detector": name, "score": ["%.4g" % value for value in found],
+            "threshold": "%.4g" % detectors[name]["threshold"],
+            "label": "" if marks is None else marks[:SCORE_ROWS].astype(int),
+            "alarm": alarms.astype(int)}))
+    return pd.concat(frames)
+
+
+def alarm_table(results, time, events, tail):
+    """Every run of alarms: rows [start, end), the peak, and whether an event was its cause."""
+    rows = []
+    for name, (found, alarms) in results.items():
+        for start, end in scores.runs(alarms):
+            rows.append((name, start, end, str(time[start]) + "Z", found[start:end].max(),
+                         verdict(start, end, events, tail)))
+    return pd.DataFrame(rows, columns=["detector", "start", "end", "time", "peak_score", "verdict"])
+
+
+def verdict(start, end, events, tail):
+    """"true" when a run overlaps an event, "tail" when only what lingers, else "false"."""
+    if events is None:
+        return "unknown"
+    after = start < events["end"]
+    if (after & (end > events["start"])).any():
+        return "true"
+    return "tail" if ((start < events["end"] + tail) & (end > events["start"])).any() else "false"
+
+
+def write_csv(path, table):
+    """A data frame with 6 significant digits and LF line ends, whole or not at all."""
+    with atomic_path(path) as partial:
+        with open(partial, "w", encoding="utf-8", newline="") as file:
+            table.to_csv(file, index=False, float_format="%.6g", line_terminator="\n")
+
+
+def plain(value):
+    """Numbers of 6 significant digits, None where undefined, for JSON."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (float, np.floating)):
+        return float("%.6g" % value) if np.isfinite(value) else None
+    return value
+
+
+# ---- the whole ---------------------------------------------------------------------------------
+
+def parse(argv):
+    arguments = parser(__doc__)
+    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    for name, what in (("train", "record that the models were fitted on (CSV)"),
+                       ("validation", "normal record that detectors are fitted on (CSV)"),
+                       ("test", "record to score (CSV)"),
+                       ("scaler", "mean and std per channel (.json)"),
+                       ("history", "losses per epoch (.csv), copied beside the results"),
+                       ("keras", "Keras model (.h5)"), ("frozen", "frozen window graph (.pb)"),
+                       ("tflite", "folder of .tflite files"), ("out", "folder to write to")):
+        arguments.add_argument("--" + name, required=True, help=what)
+    arguments.add_argument("--events", help="event table of the test record (CSV)")
+    return arguments.parse_args(argv)
+
+
+def main(argv):
+    args = parse(argv)
+    params = load_params(args.params)["evaluate"]
+    paths = model_paths(args.keras, args.frozen, args.tflite)
+    window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
+    scaler, test = read_scaler(args.scaler), read_record(args.test)
+    records = [read_record(args.validation), test]
+    events = read_events(args.events) if args.events else None
+    if events is not None:
+        metrics.check_events(events, len(test.values))
+    filled = [model_input(record, scaler, path)
+              for record, path in zip(records, (args.validation, args.test))]
+    parts = [scaler.standardise(record.values) for record in records]
+    train = scaler.standardise(read_record(args.train).values)
+    rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
+
+    forecasts = forecast_all(list(paths.values()), filled, window)
+    outputs = {name: (forecasts[path], True) for name, path in paths.items()}
+    outputs.update(baseline_outputs(train, parts, window, params))
+    found = {name: detect(output, parts, params, rate)
+             for name, output in progress(outputs.items(), "detectors")}
+    marks = None if events is None else labels(events, len(test.values))
+    if marks is not None:
+        found.update(one_liners(parts, scaler.channels, marks, rate))
+    found.update(floors([len(part) for part in parts], params["seed"], rate))
+    report(args, params, test, events, marks, paths, outputs, found)
+
+
+def report(args, params, test, events, marks, paths, outputs, found):
+    """Compute what is said about the detectors, and write it."""
+    detectors = {name: detector for name, (detector, _) in found.items()}
+    results = {name: (test_scores, test_scores >= detectors[name]["threshold"])
+               for name, (_, test_scores) in found.items()}
+    seconds, tail = interval_s(test), params["tail_samples"]
+    table = {name: summary(*result, events, seconds, params)
+             for name, result in progress(results.items(), "metrics")}
+
+    def out(name):
+        return os.path.join(args.out, name)
+
+    write_json(out("metrics.json"), plain(table))
+    write_json(out("parity.json"), plain(
+        {name: parity(outputs, results, name) for name in paths if name != "keras"}))
+    write_json(out("quantization.json"), plain(quantization_costs(results, table)))
+    write_json(out("detectors.json"), detectors)
+    write_csv(out("score.csv"), score_stretch(results, detectors, test.time, marks))
+    write_csv(out("alarms.csv"), alarm_table(results, test.time, events, tail))
+    with open(args.history, "rb") as file:
+        write_bytes(out("history.csv"), file.read())
+    if events is not None:
+        roc, pr = curves(results, marks)
+        write_csv(out("roc.csv"), roc)
+        write_csv(out("pr.csv"), pr)
+        write_csv(out("recall_by_kind.csv"), recalls(results, events, "kind"))
+        write_csv(out("recall_by_severity.csv"), recalls(results, events, "severity"))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,102 @@
+"""What each model file forecasts on a record: Keras .h5, frozen .pb and .tflite of any form.
+
+Files run in two processes of their own, and long records in blocks, so that two cores are busy;
+neither their number nor the order in which they finish has a part in the result.
+"""
+import multiprocessing
+import os
+
+import numpy as np
+
+from kit.cli import UserError, progress
+from kit.windows import windows_and_next
+
+PROCESSES = 2
+BLOCK = 4000  # windows in one piece of work
+
+
+def forecast_all(paths, parts, window, frozen_steps=None):
+    """Forecast of each sample from those before it: {path: [(n, C) float32 per part]}.
+
+    parts : list of (n, C) float32, without gaps; window : samples that a model of open length sees.
+    The first samples, before which no window fits, have NaN.
+    """
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        forms = dict(zip(paths, pool.map(form_of, paths, chunksize=1)))
+        work = [piece for path in paths for piece in pieces(path, forms[path], parts, window)]
+        found = pool.imap(run_piece, work)
+        results = list(progress(found, "forecasts", total=len(work)))
+    forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
+                 for path in paths}
+    for (path, part, start, stop, _, _), block in zip(work, results):
+        if block.shape[1:] != parts[part].shape[1:]:
+            raise UserError("%s gives %s per window; a forecast of the %d channels is needed"
+                            % (path, block.shape[1:], parts[part].shape[1]))
+        forecasts[path][part][start:stop] = block
+    return forecasts
+
+
+def form_of(path):
+    """The form of a model file and the length of its window (None where it is open)."""
+    if path.endswith(".h5"):
+        return "keras", None
+    if path.endswith(".pb"):
+        return "frozen", None
+    model = tflite_model(path)
+    return model.form, None if model.form == "step" else int(model.input_shape[0])
+
+
+def tflite_model(path):
+    from kit.interpreter import Model
+
+    try:
+        return Model(path)
+    except UserError as error:
+        raise UserError("%s: %s" % (path, error) if path not in str(error) else str(error))
+
+
+def pieces(path, form, parts, window):
+    """Pieces of work: (path, part, start, stop, samples, form), samples as the form needs them."""
+    kind, own_window = form
+    steps = own_window or window
+    for number, part in enumerate(parts):
+        block = len(part) if kind == "step" else BLOCK
+        for start in range(steps, len(part), block):
+            stop = min(start + block, len(part))
+            first = 0 if kind == "step" else start - steps
+            yield path, number, start, stop, part[first:stop], (kind, steps)
+
+
+def run_piece(piece):
+    """Forecasts (stop - start, C) of one piece of work."""
+    path, _, start, stop, samples, (kind, steps) = piece
+    if kind == "step":  # the output after a sample forecasts the next
+        return tflite_model(path).stream(samples[:-1])[start - 1:]
+    windows, _ = windows_and_next(samples, steps)
+    if kind == "keras":
+        return keras_forecasts(path, windows)
+    if kind == "frozen":
+        return frozen_forecasts(path, windows)
+    return tflite_model(path).predict(windows)
+
+
+def keras_forecasts(path, windows):
+    from kit.tf115 import load_keras
+
+    return load_keras(path).predict(np.ascontiguousarray(windows), batch_size=500)
+
+
+def frozen_forecasts(path, windows):
+    from kit.cli import read_json
+    from kit.tf115 import session, tf
+
+    signature = read_json(os.path.splitext(path)[0] + ".json")
+    names = [signature[side][0]["name"] + ":0" for side in ("outputs", "inputs")]
+    definition = tf.compat.v1.GraphDef()
+    with open(path, "rb") as file:
+        definition.ParseFromString(file.read())
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(definition, name="")
+    with session(graph) as run:
+        return np.concatenate([run.run(names[0], {names[1]: windows[i:i + 500]})
+                               for i in range(0, len(windows), 500)])
