@@ -73,7 +73,7 @@ def choose_columns(kind, rng):
 
 
 def alter(analog, noise, start, columns, kind, severity, rng):
-    """The faulty stretch (length, k) of these columns of analog (n, C), as the converter sees it."""
+    """The faulty stretch (length, k) of these columns of analog (n, C), within their ranges."""
     stretches = []
     for column in columns:
         strength = DEPTH[severity] * noise[column] * PEAK_OVER_RMS.get(kind, 1.0)

@@ -33,19 +33,28 @@ CHANNELS = [
     Channel("discharge_pressure_bar", 0.0, 12.0, 0.03, 0.016),
     Channel("motor_current_a", 0.0, 40.0, 0.15, 0.018),
     Channel("bearing_temperature_c", 0.0, 100.0, 0.45, 0.0),
-    Channel("vibration_mm_s", 0.0, 8.0, 0.02, 0.035),
+    Channel("vibration_mm_s", 0.0, 5.0, 0.02, 0.035),
 ]
 
-NOMINAL_RPM = 3000.0
-# speed in rpm, how often it is chosen, shortest and longest stay in minutes
+class Mode(NamedTuple):
+    """An operating mode: its speed, how often it is chosen, and how long the skid stays."""
+
+    rpm: float
+    share: float
+    shortest_minutes: int
+    longest_minutes: int
+
+
 MODES = [
-    (0.0, 0.06, 20, 60),  # stopped
-    (1200.0, 0.20, 60, 240),  # circulation
-    (1750.0, 0.26, 90, 300),  # part load
-    (2350.0, 0.28, 90, 300),  # full load
-    (2800.0, 0.20, 60, 180),  # boost
+    Mode(0.0, 0.06, 20, 60),  # stopped
+    Mode(1200.0, 0.20, 60, 240),  # circulation
+    Mode(1750.0, 0.26, 90, 300),  # part load
+    Mode(2350.0, 0.28, 90, 300),  # full load
+    Mode(2800.0, 0.20, 60, 180),  # boost
 ]
-# multiple of shaft speed, mm/s at nominal speed, the speed multiple where the structure resonates
+FIRST_MODE = 2
+NOMINAL_RPM = 3000.0
+# Multiple of shaft speed, mm/s at nominal speed, multiple of nominal speed that resonates.
 VIBRATION_ORDERS = [(1.0, 0.9, 0.66), (2.0, 0.35, 1.75), (5.0, 0.25, 4.1)]
 DAMPING = 0.2
 
@@ -98,20 +107,30 @@ def low_pass_noise(rng, n, steps):
 
 
 def mode_speed(rng, n, interval_s):
-    """Speed set by the operating modes, rpm, array (n,): dwells joined by S-shaped ramps."""
-    share = np.array([mode[1] for mode in MODES])
-    steps = np.empty(0)
-    mode = 2
-    while len(steps) < n:
-        rpm, _, shortest, longest = MODES[mode]
-        minutes = rng.integers(shortest, longest + 1)
-        steps = np.append(steps, np.full(max(1, int(minutes * MINUTE / interval_s)), rpm))
-        others = np.where(np.arange(len(MODES)) == mode, 0, share)
-        mode = rng.choice(len(MODES), p=others / others.sum())
-    for minutes in (20, 12):  # two moving averages turn each step into an S
+    """Speed that the operating modes ask for, rpm, array (n,): dwells joined by S-shaped ramps.
+
+    Two moving averages, of 20 and 12 minutes, turn each step into an S: a drive that spares the
+    pipes from water hammer.
+    """
+    rpm = mode_steps(rng, n, interval_s)
+    for minutes in (20, 12):
         width = max(1, int(round(minutes * MINUTE / interval_s)))
-        steps = lfilter(np.full(width, 1 / width), [1.0], steps - steps[0]) + steps[0]
-    return steps[:n]
+        rpm = lfilter(np.full(width, 1 / width), [1.0], rpm - rpm[0]) + rpm[0]
+    return rpm
+
+
+def mode_steps(rng, n, interval_s):
+    """Speed of the mode in force, rpm, array (n,): a random walk over MODES."""
+    shares = np.array([mode.share for mode in MODES])
+    dwells, length, now = [], 0, FIRST_MODE
+    while length < n:
+        mode = MODES[now]
+        minutes = rng.integers(mode.shortest_minutes, mode.longest_minutes + 1)
+        dwells.append(np.full(max(1, int(minutes * MINUTE / interval_s)), mode.rpm))
+        length += len(dwells[-1])
+        others = np.where(np.arange(len(MODES)) == now, 0, shares)
+        now = rng.choice(len(MODES), p=others / others.sum())
+    return np.concatenate(dwells)[:n]
 
 
 def demand_profile(rng, time_s, interval_s):
