@@ -71,11 +71,14 @@ def frozen(network, form, steps, path="the model"):
         inputs = [("sample", (network.channels,))] + [(name, (size,)) for name, size in states]
         outputs = [("output", _step_output(network))] + [
             ("next_" + name, (size,)) for name, size in states]
+        definition = graph.as_graph_def()
+    elif form == "window":
+        definition = graphs.window_graph(network, steps).as_graph_def()
     else:
-        graph = graphs.window_graph(network, steps)
-        inputs = [("window", (steps, network.channels))]
+        definition = graphs.fused_graph(network, steps, path)
+    if form != "step":
+        inputs = [("window" if form == "window" else "sequence", (steps, network.channels))]
         outputs = [("output", shapes(network, steps)[-1])]
-    definition = graph.as_graph_def()
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
                   _described(inputs), _described(outputs))

@@ -3,7 +3,12 @@
 window : (n, T, C) -> the model's output; the recurrence unrolled, every sequence from the zero state
 step   : (n, C) and the states -> the model's output and the new states; any length, carried state
 
-One cell serves both: x and h are joined and multiplied once for the sigmoid gates and once for the
+fused  : as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer in place of the unrolled steps.
+         TensorFlow has no such op, only TFLite has: the GraphDef names it as 1.15's OpHint would
+         leave it after freezing, and TFLiteConverter.from_frozen_graph reads it although
+         TensorFlow itself cannot import it. So no live session and no dynamic_rnn are needed.
+
+One cell serves window and step: x and h are joined and multiplied once for the sigmoid gates and once for the
 candidate, so that a step is eleven ops for an LSTM, the weights stand once in the file however long
 the window is, and an int8 file rounds each sum once. Hoisting the input projection out of the
 recurrence was no faster (the input is narrow) and rounds twice in int8.
@@ -166,11 +171,98 @@ def _bidirectional(layer, inputs):
 
 def _merge(mode, a, b):
     if mode == "concat":
-        return tf.concat([a, b], 1, name="merged")
+        return tf.concat([a, b], -1, name="merged")
     if mode == "mul":
         return tf.multiply(a, b, name="merged")
     total = tf.add(a, b, name="merged")
     return total if mode == "sum" else tf.multiply(total, 0.5, name="half")
+
+
+# --- the fused form ---------------------------------------------------------------------------
+
+FUSED_ACTIVATIONS = ("tanh", "relu", "linear")
+FUSED_INPUTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19]  # of 20; no peephole, no projection
+
+
+def fused_graph(network, steps, path="the model"):
+    """A GraphDef from `sequence` (n, steps, C) to `output`, each LSTM one op of TFLite."""
+    check_fused(network, path)
+    graph, ops = tf.Graph(), {}
+    with graph.as_default():
+        value = tf.compat.v1.placeholder(tf.float32, (None, steps, network.channels), "sequence")
+        sizes = shapes(network, steps)
+        for layer, before, after in zip(network.layers, sizes, sizes[1:]):
+            with tf.name_scope(layer.name + "/"):
+                value = _fused_layer(layer, value, before, after, ops)
+        tf.identity(value, name="output")
+    return _with_fused_ops(graph.as_graph_def(), ops)
+
+
+def check_fused(network, path):
+    """UserError with the layer and the form that works where the fused op cannot compute it."""
+    for layer in network.layers:
+        cells = [layer] if layer.kind != "Bidirectional" else [
+            layer.options["forward"], layer.options["backward"]]
+        for cell in cells:
+            if cell.kind in ("GRU", "SimpleRNN"):
+                raise UserError("%s: no fused form: layer '%s' is %s, and the fused op is an LSTM; "
+                                "use the window or the step form" % (path, layer.name, cell.kind))
+            gates = cell.options.get("recurrent_activation", "sigmoid")
+            if gates != "sigmoid":
+                raise UserError("%s: no fused form: layer '%s' has %s gates, and the fused op has "
+                                "sigmoid gates; use the window or the step form, or train with "
+                                "recurrent_activation='sigmoid'" % (path, layer.name, gates))
+            if cell.kind == "LSTM" and cell.options["activation"] not in FUSED_ACTIVATIONS:
+                raise UserError("%s: no fused form: layer '%s' has the activation %s, and the fused "
+                                "op has %s; use the window or the step form"
+                                % (path, layer.name, cell.options["activation"],
+                                   ", ".join(FUSED_ACTIVATIONS)))
+
+
+def _fused_layer(layer, value, before, after, ops):
+    if layer.kind == "LSTM":
+        return _fused_lstm(layer, value, before, ops)
+    if layer.kind == "Bidirectional":
+        with tf.name_scope("forward"):
+            forward = _fused_lstm(layer.options["forward"], value, before, ops)
+        with tf.name_scope("backward"):
+            backward = _fused_lstm(layer.options["backward"], value, before, ops)
+            if layer.options["return_sequences"]:
+                backward = tf.reverse(backward, [1], name="turned")
+        return _merge(layer.options["merge"], forward, backward)
+    if layer.kind == "RepeatVector":
+        return _joined([value] * layer.options["n"], after)
+    return _window_layer(layer, value, before, after)
+
+
+def _fused_lstm(layer, value, before, ops):
+    """A stand-in for the op, noted in `ops` by its name, and the last step of it where asked."""
+    kernel, recurrent, bias = (np.split(a, 4, -1) for a in _arrays(layer, 4))  # i, f, c, o
+    steps, units = before[0], layer.options["units"]
+    if layer.options["go_backwards"]:
+        value = tf.reverse(value, [1], name="turned")
+    weights = [a.T for a in kernel + recurrent] + bias + [np.zeros((1, units), np.float32)] * 2
+    constants = [tf.constant(np.ascontiguousarray(a), tf.float32, name="weight_%d" % place)
+                 for place, a in zip(FUSED_INPUTS[1:], weights)]
+    outputs = tf.compat.v1.placeholder(tf.float32, (None, steps, units), "fused")
+    ops[outputs.op.name] = [tensor.op.name for tensor in [value] + constants]
+    if layer.options["return_sequences"]:
+        return outputs
+    last = tf.slice(outputs, [0, steps - 1, 0], [-1, 1, units], name="last")
+    return tf.reshape(last, (-1, units), name="vector")
+
+
+def _with_fused_ops(definition, ops):
+    """The GraphDef with each stand-in made the op; its outputs number 2 are the sequence."""
+    for node in definition.node:
+        node.input[:] = [name + ":2" if name in ops else name for name in node.input]
+        if node.name in ops:
+            node.op = "UnidirectionalSequenceLstm"
+            node.attr.clear()
+            inputs = ops[node.name]
+            node.input[:] = [inputs[0] + ":2" if inputs[0] in ops else inputs[0]] + inputs[1:]
+            node.attr["_tflite_input_indices"].list.i[:] = FUSED_INPUTS
+    return definition
 
 
 # --- cells: (x, states) -> new states, states[0] is the output --------------------------------

@@ -89,7 +89,58 @@ _toco.toco_convert_protos = _in_child(_toco.toco_convert_protos)
 
 def packed(model, signature):
     """The final .tflite bytes of a Model dict: in order, nothing unused, nothing twice."""
-    return flatbuffer.write(tidy(model, signature))
+    return flatbuffer.write(tidy(whole_fused_ops(model), signature))
+
+
+def whole_fused_ops(model):
+    """Fused LSTMs as every runtime takes them: batch first, 24 inputs, weights of one type.
+
+    The converter writes 20 inputs and calls the sequence time-major. tflite-micro insists on the
+    four optional inputs of layer normalisation, absent (-1); and with the batch first no transpose
+    stands around the op.
+    """
+    graph, = model["subgraphs"]
+    unpacked = {int(operator["outputs"][0]): operator for operator in graph["operators"]
+                if _kind(model, operator) == "DEQUANTIZE"}
+    for operator in graph["operators"]:
+        if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            missing = [-1] * (24 - len(operator["inputs"]))
+            operator["inputs"] = np.append(operator["inputs"], missing).astype(np.int32)
+            operator["options"] = dict(operator["options"], time_major=False)
+            if any(int(place) in unpacked for place in operator["inputs"]):
+                _pack_weights(model, operator["inputs"], unpacked)
+    read = {int(place) for operator in graph["operators"] for place in operator["inputs"]}
+    graph["operators"] = [operator for operator in graph["operators"]
+                          if int(operator["outputs"][0]) in read | set(graph["outputs"])
+                          or int(operator["outputs"][0]) not in unpacked]
+    return model
+
+
+def _pack_weights(model, inputs, unpacked):
+    """All eight weights of a fused LSTM in int8, as the hybrid kernel wants them.
+
+    The converter packs only those of 1024 values and more and unpacks these again before the op,
+    which then computes in float: smaller, and slower than either.
+    """
+    tensors = model["subgraphs"][0]["tensors"]
+    for number in range(1, 9):
+        place = int(inputs[number])
+        if place in unpacked:
+            inputs[number] = unpacked[place]["inputs"][0]
+        else:
+            values = model["buffers"][tensors[place]["buffer"]]["data"].view(np.float32)
+            scale = np.float32(max(np.abs(values).max(), 1e-6) / 127)
+            packed_values = np.rint(values / scale).astype(np.int8).view(np.uint8)
+            model["buffers"].append({"data": packed_values})
+            tensors.append(dict(tensors[place], type=flatbuffer.INT8, buffer=len(
+                model["buffers"]) - 1, quantization={"scale": np.array([scale]),
+                                                     "zero_point": np.array([0])}))
+            inputs[number] = len(tensors) - 1
+
+
+def _kind(model, operator):
+    code = model["operator_codes"][operator.get("opcode_index", 0)]
+    return flatbuffer.op_name(code.get("builtin_code", 0))
 
 
 def facts(data, form, precision):
