@@ -182,7 +182,7 @@ def test_written_files_read_back(tmp_path):
     for name, part in zip(generate.PARTS, parts):
         record = read_record(str(tmp_path / (name + ".csv")))
         assert record.channels == part.channels and (record.time == part.time).all()
-        assert np.allclose(record.values, part.values, rtol=0, atol=1e-12, equal_nan=True)
+        assert same(record.values, part.values).all()
     assert read_events(str(tmp_path / "events.csv")).equals(events)
 
 
