@@ -260,6 +260,8 @@ def main(argv):
     if marks is not None:
         found.update(one_liners(parts, scaler.channels, marks, rate))
     found.update(floors([len(part) for part in parts], params["seed"], rate))
+    for detector, _ in found.values():  # what detect needs to know beside
+        detector.update(warm_up_samples=window, interval_s=interval_s(test))
     report(args, params, test, events, marks, paths, outputs, found)
 
 

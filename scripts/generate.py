@@ -151,8 +151,10 @@ def generate(params):
 
 
 def is_simulation(source):
-    """Whether `generate.source` is the simulation rather than a log of one's own."""
-    return os.path.exists(source) and os.path.samefile(source, inspect.getsourcefile(simulate))
+    """Whether `generate.source` names the simulation's code rather than a log of one's own."""
+    project = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    path = os.path.join(project, source)
+    return os.path.exists(path) and os.path.samefile(path, inspect.getsourcefile(simulate))
 
 
 def parse(argv):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kit.cli import UserError, atomic_path
 from kit.logs import Layout, file_pieces, open_log
-from kit.timeline import iso
+from kit.timeline import coarsest, iso
 
 EVENT_COLUMNS = ["start", "end", "kind", "channels", "severity"]
 
@@ -40,7 +40,7 @@ def read_record(path):
         time[n:n + len(block.time)] = block.time
         values[n:n + len(block.time)] = block.values
         n += len(block.time)
-    return Record(time[:n], channels, values[:n])
+    return Record(coarsest(time[:n]), channels, values[:n])
 
 
 def write_record(path, record):

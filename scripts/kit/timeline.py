@@ -49,8 +49,8 @@ class Timeline:
             self.interval_s = float(np.median(seconds))
         ratio = seconds / (self.interval_s or 1.0)
         self._refuse(block, first + np.flatnonzero((ratio <= 0.5) | self._uneven_runs(ratio)),
-                     times, "at {time} is not {interval:g} s after the row before it, as others "
-                     "are: two sampling rates in one log")
+                     times, "at {time} is not {interval:g} s after the row before it, the sample "
+                     "interval: two sampling rates")
         self._refuse(block, first + np.flatnonzero(ratio > self.longest_gap + 1.5), times,
                      "at {time} comes after a gap of more than {gap} samples of {interval:g} s, "
                      "the longest that is filled")
@@ -72,13 +72,18 @@ class Timeline:
                 time=time, interval=self.interval_s, gap=self.longest_gap))
 
 
-def iso(times):
-    """Times (n,) as ISO 8601 strings in UTC, in the coarsest of s, ms and us that loses nothing."""
-    for unit in ("s", "ms", "us"):
+def coarsest(times):
+    """Times (n,) in the coarsest of s, ms and us that loses nothing."""
+    for unit in ("s", "ms"):
         coarse = times.astype("datetime64[%s]" % unit)
         if (coarse == times).all():
-            break
-    return np.char.add(np.datetime_as_string(coarse, unit=unit), "Z")
+            return coarse
+    return times
+
+
+def iso(times):
+    """Times (n,) as ISO 8601 strings in UTC, to the second where they are whole seconds."""
+    return np.char.add(np.datetime_as_string(coarsest(times)), "Z")
 
 
 def equally_spaced(blocks, timeline):
