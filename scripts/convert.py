@@ -2,6 +2,7 @@
 
     scripts/convert.py my_model.h5 --form step --precision int8 \\
         --calibration windows.npy -o my_model.tflite
+    scripts/convert.py my_model.h5 --form all --calibration windows.npy -o my_folder
     sh scripts/run convert models/freeze/step.pb -o models/convert/step_int8.tflite \\
         --keras models/train/keras_model.h5 --scaler models/train/scaler.json \\
         --calibration data/generate/train.csv --validation data/generate/validation.csv
@@ -14,7 +15,8 @@ out  the .tflite, and beside it a .json with what a device programmer needs: nam
 
 form       window  a fixed number of steps in, forecast out, each window from the zero state
            step    one sample and the states in, output and new states out: any length
-           fused   one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
+           fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
+           all     every form in every precision, into the folder named by -o
 precision  float32, dynamic (int8 weights), int8 (everything; needs --calibration)
 
 Form and precision are taken from the output's name where it says them (step_int8.tflite). Where the
@@ -25,42 +27,45 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from kit.cli import UserError, parser, read_json, run, write_bytes, write_json
+from kit.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
 from kit.network import read_network
 from kit.samples import read_samples
 
 FORMS = ("window", "step", "fused")
 PRECISIONS = ("float32", "dynamic", "int8")
-BOUNDS = {"dynamic": 0.05, "int8": 0.10}  # mean difference to Keras, of the output's std
-PARITY_WINDOWS, PARITY_SAMPLES = 400, 10000
 
 
 class Job(NamedTuple):
     """What all cells of the table share."""
 
     source: str  # .pb or .h5
-    keras: str  # .h5
-    network: object
-    steps: object  # of a window; None where only a step is made
+    network: object  # kit.network.Network
+    steps: object  # length of a window; None where nothing says it
     calibration: object  # Samples, or None
-    validation: object  # Samples
-    bound: object  # of the output's std, or None for the default
+    reference: object  # kit.parity.Reference
+    bound: object  # largest mean difference in standard deviations, or None for the default
 
 
 def main(argv):
     args = arguments(argv)
-    job = job_of(args)
+    if args.form == "all":
+        return convert_all(args)
     form, precision = form_and_precision(args)
-    data, facts = convert(job, form, precision)
-    write_bytes(args.output, data)
-    write_json(os.path.splitext(args.output)[0] + ".json", facts)
+    if args.c_array and form != "step":
+        raise UserError("--c-array writes the step form, not the %s form" % form)
+    data, facts = convert(job_of(args), form, precision)
+    write(args.output, data, facts)
+    if args.c_array:
+        from kit.carray import header
+
+        write_text(args.c_array, header(data, facts, args.c_array))
 
 
 def arguments(argv):
     p = parser(__doc__)
     p.add_argument("source", help="Keras .h5, or frozen .pb with its .json beside it")
-    p.add_argument("-o", "--output", required=True, help=".tflite to write")
-    p.add_argument("--form", choices=FORMS)
+    p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
+    p.add_argument("--form", choices=FORMS + ("all",))
     p.add_argument("--precision", choices=PRECISIONS)
     p.add_argument("--keras", help="the .h5 that a frozen .pb came from, for comparison")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
@@ -70,9 +75,21 @@ def arguments(argv):
                    "standard normal windows without both)")
     p.add_argument("--scaler", help="scaler.json of record files")
     p.add_argument("--bound", type=float, help="largest mean difference to Keras, as a part of the "
-                   "output's standard deviation (default: dynamic %(dynamic)s, int8 %(int8)s)"
-                   % BOUNDS)
+                   "output's standard deviation (default: dynamic 0.05, int8 0.1)")
+    p.add_argument("--c-array", metavar="FILE.h", help="write the step form as a C header too")
     return p.parse_args(argv)
+
+
+def form_and_precision(args):
+    """From the options, or from the output's name: step_int8.tflite."""
+    words = os.path.splitext(os.path.basename(args.output))[0].split("_")
+    form = args.form or next((word for word in words if word in FORMS), None)
+    precision = args.precision or next((word for word in words if word in PRECISIONS), None)
+    for value, option, choices in ((form, "--form", FORMS), (precision, "--precision", PRECISIONS)):
+        if value is None:
+            raise UserError("%s: the name does not say which %s to make; add %s (%s)"
+                            % (args.output, option[2:], option, ", ".join(choices)))
+    return form, precision
 
 
 def job_of(args):
@@ -90,7 +107,10 @@ def job_of(args):
         args.validation or not calibration) else calibration
     if validation.drawn:
         print("no data given: compared on standard normal samples", file=sys.stderr)
-    return Job(args.source, keras, network, steps, calibration, validation, args.bound)
+    from kit.parity import Reference
+
+    return Job(args.source, network, steps or validation.given_steps, calibration,
+               Reference(keras, validation), args.bound)
 
 
 def signature_of(pb_path):
@@ -98,31 +118,59 @@ def signature_of(pb_path):
     return read_json(os.path.splitext(pb_path)[0] + ".json")
 
 
-def form_and_precision(args):
-    """From the options, or from the output's name: step_int8.tflite."""
-    words = os.path.splitext(os.path.basename(args.output))[0].split("_")
-    form = args.form or next((word for word in words if word in FORMS), None)
-    precision = args.precision or next((word for word in words if word in PRECISIONS), None)
-    for value, option, choices in ((form, "--form", FORMS), (precision, "--precision", PRECISIONS)):
-        if value is None:
-            raise UserError("%s: the name does not say which %s to make; add %s (%s)"
-                            % (args.output, option[2:], option, ", ".join(choices)))
-    return form, precision
+def write(path, data, facts):
+    """The .tflite and its .json; what was measured goes to the terminal."""
+    write_bytes(path, data)
+    write_json(os.path.splitext(path)[0] + ".json", facts)
+    print("%s: %s" % (path, summary(facts)), file=sys.stderr)
 
 
-# --- one cell of the table --------------------------------------------------------------------
+def summary(facts):
+    """Size and parity in one line."""
+    parity = facts["parity"]
+    return "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g" % (
+        facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
+        parity["count"], "samples" if facts["form"] == "step" else "windows",
+        parity["bound_on"], parity["bound"])
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def convert_all(args):
+    """Write every cell that can be; print the table, with a sentence for each that cannot."""
+    job, lines = job_of(args), []
+    cells = [(form, precision) for form in FORMS for precision in PRECISIONS
+             if args.precision in (None, precision)]
+    for form, precision in progress(cells, "convert"):
+        path = os.path.join(args.output, "%s_%s.tflite" % (form, precision))
+        try:
+            data, facts = convert(job, form, precision)
+        except UserError as error:
+            lines.append("%-6s %-8s -  %s" % (form, precision, error))
+            continue
+        write_bytes(path, data)
+        write_json(os.path.splitext(path)[0] + ".json", facts)
+        lines.append("%-6s %-8s %s" % (form, precision, summary(facts)))
+    print("\n".join(lines))
+    if not any("bytes;" in line for line in lines):
+        raise UserError("%s: no form could be made" % args.source)
 
 
 def convert(job, form, precision):
-    """The .tflite bytes of one form and precision, and the facts for its .json."""
-    from kit import tflite
+    """The .tflite bytes of one form and precision, and the facts for its .json.
 
+    UserError where the form or the precision cannot hold the model, or where the result differs
+    from Keras by more than the bound.
+    """
+    from kit import parity, tflite
+
+    if form == "fused" and precision == "int8":
+        raise UserError("no int8 fused form: TensorFlow 1.15 has no int8 kernel for "
+                        "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form")
     if precision == "int8" and job.calibration is None:
         raise UserError("int8 needs --calibration: windows (.npy) or a record like those that the "
                         "model will see")
-    if precision == "int8" and form == "fused":
-        raise UserError("no int8 fused form: TensorFlow 1.15 has no int8 kernel for "
-                        "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form")
     with tempfile.TemporaryDirectory() as folder:
         pb_path, signature = frozen_source(job, form, folder)
         model = tflite.converted(pb_path, signature, precision == "dynamic")
@@ -131,8 +179,10 @@ def convert(job, form, precision):
 
         model = quantized(model, signature, job.calibration)
     data = tflite.packed(model, signature)
-    facts = dict(tflite.facts(data, form, precision), source=os.path.basename(job.source))
-    facts["parity"] = prove(job, data, form, precision)
+    facts = tflite.facts(data, form, precision)
+    facts["source"] = os.path.basename(job.source)
+    facts["source_sha256"] = parity.sha256(job.source)
+    facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
     return data, facts
 
 
@@ -151,22 +201,6 @@ def frozen_source(job, form, folder):
     path = os.path.join(folder, form + ".pb")
     write_bytes(path, graph.bytes)
     return path, graph.signature(job.source)
-
-
-def prove(job, data, form, precision):
-    """The measured difference to Keras; UserError when it is outside the bound."""
-    from kit import parity
-    from kit.interpreter import Model
-    from kit.tf115 import load_keras
-
-    model, keras = Model(data, "tensorflow"), load_keras(job.keras)
-    if form == "step":
-        stream = job.validation.stream[:PARITY_SAMPLES]
-        found, reference = model.stream(stream), parity.keras_stream(keras, stream)
-    else:
-        windows = job.validation.windows(PARITY_WINDOWS)
-        found, reference = model.predict(windows), parity.keras_windows(keras, windows)
-    return parity.judged(found, reference, precision, job.bound or BOUNDS.get(precision))
 
 
 if __name__ == "__main__":

@@ -4,15 +4,59 @@ import hashlib
 import numpy as np
 
 from kit.cli import UserError
+from kit.interpreter import Model
 from kit.network import RECURRENT
-from kit.tf115 import tf
+from kit.tf115 import load_keras, tf
 
-FLOAT_BOUND = 1e-5  # of max(1, the output's standard deviation)
+FLOAT_BOUND = 1e-5  # max difference, of max(1, the output's standard deviation)
+BOUNDS = {"dynamic": 0.05, "int8": 0.1}  # mean difference, of the output's standard deviation
+WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
+
+
+class Reference:
+    """Keras' own output on given samples, computed once, when it is first asked for."""
+
+    def __init__(self, path, samples):
+        self.path, self.samples, self._known = path, samples, {}
+
+    def inputs(self, form):
+        """What is compared: windows (n, T, C), or for the step form a stream (n, C)."""
+        if form == "step":
+            return self.samples.stream[:STREAM_SAMPLES]
+        return self.samples.windows(WINDOWS)
+
+    def outputs(self, form):
+        """Keras' output for inputs(form): (n, ...)."""
+        key = "stream" if form == "step" else "windows"
+        if key not in self._known:
+            compute = keras_stream if form == "step" else keras_windows
+            self._known[key] = compute(load_keras(self.path), self.inputs(form))
+        return self._known[key]
+
+
+def proven(data, precision, reference, part_of_std=None):
+    """The difference of .tflite bytes to Keras, by 1.15's interpreter; UserError beyond the bound."""
+    model = Model(data, "tensorflow")
+    inputs = reference.inputs(model.form)
+    found = model.stream(inputs) if model.form == "step" else model.predict(inputs)
+    return judged(found, reference.outputs(model.form), precision,
+                  part_of_std or BOUNDS.get(precision))
 
 
 def keras_windows(model, windows):
     """Keras' output for windows (n, T, C): (n, ...)."""
-    return model.predict(np.ascontiguousarray(windows), batch_size=128)
+    batch = model.input_shape[0] or 128  # a stateful model has a batch of its own
+    if batch == 128:
+        return model.predict(np.ascontiguousarray(windows), batch_size=batch)
+    return np.concatenate([_from_zero(model, windows[k:k + batch], batch)
+                           for k in range(0, len(windows), batch)])
+
+
+def _from_zero(model, windows, batch):
+    """A stateful model's output for one batch of windows, its last one filled up."""
+    model.reset_states()
+    full = np.resize(windows, (batch,) + windows.shape[1:])
+    return model.predict(full, batch_size=batch)[:len(windows)]
 
 
 def keras_stream(model, samples):

@@ -16,6 +16,11 @@ class Samples(NamedTuple):
     drawn: bool  # standard normal, for want of data
 
     @property
+    def given_steps(self):
+        """The window's length that the data itself says; None for one long sequence."""
+        return self.sequences.shape[1] if len(self.sequences) > 1 else None
+
+    @property
     def stream(self):
         """All samples one after the other (n, C)."""
         return self.sequences.reshape(-1, self.sequences.shape[-1])
@@ -44,7 +49,7 @@ def read_samples(path, scaler, channels, steps):
     if sequences.ndim != 3 or sequences.shape[2] != channels or not len(sequences):
         raise UserError("%s holds %s; windows (n, steps, %d) or a stream (n, %d) are needed"
                         % (path, values.shape, channels, channels))
-    steps = steps or min(sequences.shape[1], 50)
+    steps = steps or (sequences.shape[1] if values.ndim == 3 else min(sequences.shape[1], 50))
     if sequences.shape[1] < steps:
         raise UserError("%s: sequences of %d samples are too short for a window of %d"
                         % (path, sequences.shape[1], steps))

@@ -1,5 +1,6 @@
 """1.15's converter from a frozen graph to a .tflite, and what to make sure of in the result."""
 import collections
+import faulthandler
 import hashlib
 import os
 import pickle
@@ -71,6 +72,7 @@ def _in_child(convert):
 
 def _answer(writer, convert, args, kwargs):
     """In the child: convert, write the pickled answer to the pipe, leave."""
+    faulthandler.disable()  # where pytest enabled it, an abort would print a page
     try:
         answer = True, convert(*args, **kwargs)
     except Exception as error:
@@ -93,22 +95,25 @@ def packed(model, signature):
 
 
 def whole_fused_ops(model):
-    """Fused LSTMs as every runtime takes them: batch first, 24 inputs, weights of one type.
+    """Fused LSTMs as the runtimes take them: batch first, 24 inputs, weights of one type.
 
     The converter writes 20 inputs and calls the sequence time-major. tflite-micro insists on the
     four optional inputs of layer normalisation, absent (-1); and with the batch first no transpose
-    stands around the op.
+    stands around the op. Packed weights keep the 20 inputs: tflite-micro has no hybrid kernel and
+    computes NaN from them, where it had better refuse.
     """
     graph, = model["subgraphs"]
     unpacked = {int(operator["outputs"][0]): operator for operator in graph["operators"]
                 if _kind(model, operator) == "DEQUANTIZE"}
     for operator in graph["operators"]:
         if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-            missing = [-1] * (24 - len(operator["inputs"]))
-            operator["inputs"] = np.append(operator["inputs"], missing).astype(np.int32)
             operator["options"] = dict(operator["options"], time_major=False)
+            operator["inputs"] = np.array(operator["inputs"], np.int32)
             if any(int(place) in unpacked for place in operator["inputs"]):
                 _pack_weights(model, operator["inputs"], unpacked)
+            else:
+                missing = [-1] * (24 - len(operator["inputs"]))
+                operator["inputs"] = np.append(operator["inputs"], missing).astype(np.int32)
     read = {int(place) for operator in graph["operators"] for place in operator["inputs"]}
     graph["operators"] = [operator for operator in graph["operators"]
                           if int(operator["outputs"][0]) in read | set(graph["outputs"])
@@ -147,10 +152,25 @@ def facts(data, form, precision):
     """What the .json beside a .tflite holds of the file itself."""
     model = flatbuffer.read(data)
     graph, = model["subgraphs"]
-    return {"form": form, "precision": precision, "size_bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
-            "operators": operator_list(model)}
+    found = {"form": form, "precision": precision, "size_bytes": len(data),
+             "sha256": hashlib.sha256(data).hexdigest(),
+             "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
+             "operators": operator_list(model)}
+    if precision == "int8":
+        check_int8(model)
+        found["states_keep_their_scale"] = all(
+            (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
+            for before, after in zip(found["inputs"][1:], found["outputs"][1:]))
+    return found
+
+
+def check_int8(model):
+    """UserError unless every tensor is int8 with a sound scale, or an int32 bias or argument."""
+    for number, tensor in enumerate(model["subgraphs"][0]["tensors"]):
+        kind, scale = tensor.get("type", 0), tensor.get("quantization", {}).get("scale", [1.0])
+        if kind not in (flatbuffer.INT8, flatbuffer.INT32) or not 1e-30 < scale[0] < 1e30:
+            raise UserError("tensor %d of the int8 model is %s with the scale %g"
+                            % (number, flatbuffer.TYPES[kind], scale[0]))
 
 
 def _ends(graph, end):

@@ -1,0 +1,57 @@
+"""A .tflite file as a C header: the bytes, and the facts that firmware needs, as constants."""
+import os
+import re
+
+LINE = 16  # bytes of the model per line
+
+
+def header(data, facts, path):
+    """The text of a header for C99 and C++ that holds a step model and its facts.
+
+    data : .tflite bytes; facts : what the .json beside it holds; path : the header's, for its name
+    """
+    name = re.sub(r"\W", "_", os.path.splitext(os.path.basename(path))[0]).lower()
+    name = name if not name[:1].isdigit() else "model_" + name
+    guard = name.upper() + "_H"
+    lines = ["/* %s model in %s, converted from %s." % (
+        facts["form"], facts["precision"], facts["source"]),
+        " * sha256 of the .tflite: %s" % facts["sha256"],
+        " * Difference to Keras: %g mean, %g max, output std %g." % tuple(
+            facts["parity"][key] for key in ("mean_abs_diff", "max_abs_diff", "output_std")),
+        " * Each step: write the sample and the states, invoke, read the output and the states;",
+        " * every state starts at its zero point%s." % (
+            "" if _states_agree(facts) else "; output states are requantized to the input's scale"),
+        " * Operators: %s. */" % ", ".join(
+            "%s v%d" % (item["operator"], item["version"]) for item in facts["operators"]),
+        "#ifndef " + guard, "#define " + guard, "", "#include <stdint.h>", ""]
+    for end in ("inputs", "outputs"):
+        lines += _ends(name.upper(), end[:-1].upper(), facts[end])
+    lines += ["#define %s_SIZE %du" % (name.upper(), len(data)), "",
+              "#ifdef __cplusplus", "alignas(16)", "#elif defined(__GNUC__)",
+              "__attribute__((aligned(16)))", "#endif",
+              "static const uint8_t %s_data[%s_SIZE] = {" % (name, name.upper())]
+    lines += ["    " + ", ".join("0x%02x" % byte for byte in data[at:at + LINE]) + ","
+              for at in range(0, len(data), LINE)]
+    return "\n".join(lines + ["};", "", "#endif  /* %s */" % guard, ""])
+
+
+def _ends(prefix, end, items):
+    """#define lines of the inputs or of the outputs."""
+    lines = ["#define %s_%sS %d" % (prefix, end, len(items))]
+    for item in items:
+        place = "%s_%s_%d" % (prefix, end, item["number"])
+        elements = 1
+        for size in item["shape"]:
+            elements *= size
+        lines.append("#define %s_ELEMENTS %d  /* %s, %s, shape %s */" % (
+            place, elements, item["name"], item["type"], "x".join(map(str, item["shape"]))))
+        if "scale" in item:
+            lines.append("#define %s_SCALE %.8ef" % (place, item["scale"]))
+            lines.append("#define %s_ZERO_POINT (%d)" % (place, item["zero_point"]))
+    return lines + [""]
+
+
+def _states_agree(facts):
+    """True when every state has one scale, so that the bytes can be handed on."""
+    return all(before.get(key) == after.get(key) for key in ("scale", "zero_point")
+               for before, after in zip(facts["inputs"][1:], facts["outputs"][1:]))

@@ -1,0 +1,258 @@
+"""Small models of every supported kind, built, saved, converted to each form, and compared.
+
+One TensorFlow process; small units and lengths. Each case says which forms cannot hold it.
+"""
+import numpy as np
+import pytest
+
+import convert
+from kit.cli import UserError
+from kit.network import read_network
+from kit.samples import Samples
+
+C, T = 3, 7
+pytestmark = pytest.mark.slow
+
+
+def layers():
+    from kit.tf115 import tf
+
+    return tf.keras.layers
+
+
+def sequential(*built, steps=T, channels=C):
+    """A Sequential whose first layer takes (steps, channels)."""
+    from kit.tf115 import tf
+
+    model = tf.keras.Sequential()
+    model.add(tf.keras.layers.InputLayer((steps, channels)))
+    for layer in built:
+        model.add(layer)
+    return model
+
+
+def functional(*built, steps=T):
+    from kit.tf115 import tf
+
+    value = source = tf.keras.layers.Input((steps, C))
+    for layer in built:
+        value = layer(value)
+    return tf.keras.Model(source, value)
+
+
+def v2(name):
+    """A layer as tf.compat.v2 has it (its GRU resets after the product)."""
+    from kit.tf115 import tf
+
+    return getattr(tf.compat.v2.keras.layers, name)
+
+
+def lstm(units=5, **options):
+    return layers().LSTM(units, **dict({"recurrent_activation": "sigmoid"}, **options))
+
+
+def gru(units=5, **options):
+    return layers().GRU(units, **dict({"recurrent_activation": "sigmoid"}, **options))
+
+
+def rnn(units=5, **options):
+    return layers().SimpleRNN(units, **options)
+
+
+def dense(units=2, *args, **options):
+    return layers().Dense(units, *args, **options)
+
+
+ALL, NO_STEP, NO_FUSED, WINDOW = "all", "no step", "no fused", "window only"
+SEQ = dict(return_sequences=True)
+
+# name -> (which forms, how to build)
+ZOO = {
+    "lstm_dense": (ALL, lambda: sequential(lstm(), dense())),
+    "lstm_open_time": (ALL, lambda: sequential(lstm(), dense(), steps=None)),
+    "lstm_alone": (ALL, lambda: sequential(lstm())),
+    "lstm_alone_sequences": (ALL, lambda: sequential(lstm(**SEQ))),
+    "lstm_hard_sigmoid": (NO_FUSED, lambda: sequential(
+        lstm(recurrent_activation="hard_sigmoid"), dense())),
+    "lstm_keras_default": (NO_FUSED, lambda: sequential(layers().LSTM(6), dense())),
+    "lstm_relu": (ALL, lambda: sequential(lstm(activation="relu"), dense())),
+    "lstm_linear": (ALL, lambda: sequential(lstm(activation="linear"), dense())),
+    "lstm_softsign": (NO_FUSED, lambda: sequential(lstm(activation="softsign"), dense())),
+    "lstm_no_bias": (ALL, lambda: sequential(lstm(use_bias=False), dense(use_bias=False))),
+    "lstm_one_unit": (ALL, lambda: sequential(lstm(1), dense(1))),
+    "lstm_one_channel": (ALL, lambda: sequential(lstm(4), dense(1), channels=1)),
+    "lstm_one_step": (ALL, lambda: sequential(lstm(4), dense(), steps=1)),
+    "lstm_wide": (ALL, lambda: sequential(lstm(40), dense(3), channels=12)),
+    "lstm_backwards": (NO_STEP, lambda: sequential(lstm(go_backwards=True), dense())),
+    "lstm_backwards_sequences": (NO_STEP, lambda: sequential(
+        lstm(go_backwards=True, **SEQ), lstm(), dense())),
+    "lstm_dropout": (ALL, lambda: sequential(
+        lstm(dropout=0.3, recurrent_dropout=0.2), layers().Dropout(0.5), dense())),
+    "lstm_implementation_2": (ALL, lambda: sequential(lstm(implementation=2), dense())),
+    "lstm_v2": (ALL, lambda: sequential(v2("LSTM")(5), dense())),
+    "lstm_stateful": (ALL, lambda: stateful()),
+    "lstm_unrolled": (ALL, lambda: sequential(lstm(unroll=True), dense())),
+    "stack_2": (ALL, lambda: sequential(lstm(4, **SEQ), lstm(5), dense())),
+    "stack_2_same": (ALL, lambda: sequential(lstm(4, **SEQ), lstm(4), dense())),
+    "stack_3": (ALL, lambda: sequential(lstm(4, **SEQ), lstm(3, **SEQ), lstm(5), dense())),
+    "stack_4": (ALL, lambda: sequential(
+        *([lstm(4, **SEQ) for _ in range(3)] + [lstm(4), dense()]))),
+    "stack_open_time": (ALL, lambda: sequential(
+        lstm(4, **SEQ), layers().Dropout(0.2), lstm(5), dense(), steps=None)),
+    "stack_mixed": (NO_FUSED, lambda: sequential(
+        lstm(4, **SEQ), gru(3, **SEQ), rnn(5), dense())),
+    "sequence_dense": (ALL, lambda: sequential(lstm(**SEQ), dense())),
+    "sequence_time_distributed": (ALL, lambda: sequential(
+        lstm(**SEQ), layers().TimeDistributed(dense(2, "tanh")))),
+    "sequence_open_time": (ALL, lambda: sequential(lstm(**SEQ), dense(), steps=None)),
+    "dense_before": (ALL, lambda: sequential(dense(4, "relu"), lstm(), dense())),
+    "flatten_sequences": (NO_STEP, lambda: sequential(lstm(**SEQ), layers().Flatten(), dense())),
+    "autoencoder": (NO_STEP, lambda: sequential(
+        lstm(4), layers().RepeatVector(T), lstm(4, **SEQ), layers().TimeDistributed(dense(C)))),
+    "autoencoder_deep": (NO_STEP, lambda: sequential(
+        lstm(6, **SEQ), lstm(3), layers().RepeatVector(T), lstm(3, **SEQ), lstm(6, **SEQ),
+        layers().TimeDistributed(dense(C)))),
+    "autoencoder_relu": (NO_STEP, lambda: sequential(
+        lstm(4, activation="relu"), layers().RepeatVector(T), lstm(4, activation="relu", **SEQ),
+        layers().TimeDistributed(dense(C)))),
+    "classifier_softmax": (ALL, lambda: sequential(lstm(), dense(4, "softmax"))),
+    "classifier_sigmoid": (ALL, lambda: sequential(
+        lstm(), dense(8, "relu"), layers().Dropout(0.3), dense(1, "sigmoid"))),
+    "activations": (ALL, lambda: sequential(
+        lstm(), dense(6, "elu"), dense(6, "selu"), dense(6, "softplus"), dense(6, "softsign"),
+        dense(6, "hard_sigmoid"), dense(6, "exponential"), dense(3, "tanh"))),
+    "activation_layers": (ALL, lambda: sequential(
+        lstm(), dense(6), layers().LeakyReLU(0.1), dense(6), layers().ReLU(), dense(6),
+        layers().ELU(), dense(6), layers().Activation("tanh"), dense(4), layers().Softmax())),
+    "batch_norm": (ALL, lambda: sequential(
+        lstm(), layers().BatchNormalization(), dense(4, "relu"), layers().BatchNormalization(),
+        dense())),
+    "batch_norm_between": (ALL, lambda: sequential(
+        layers().BatchNormalization(), lstm(4, **SEQ), layers().BatchNormalization(scale=False),
+        lstm(), dense())),
+    "reshape_end": (ALL, lambda: sequential(lstm(), dense(6), layers().Reshape((2, 3)))),
+    "reshape_open": (ALL, lambda: sequential(
+        lstm(), dense(6), layers().Reshape((-1, 2)), layers().Flatten())),
+    "gru": (NO_FUSED, lambda: sequential(gru(), dense())),
+    "gru_keras_default": (NO_FUSED, lambda: sequential(layers().GRU(5), dense())),
+    "gru_reset_after": (NO_FUSED, lambda: sequential(gru(reset_after=True), dense())),
+    "gru_v2": (NO_FUSED, lambda: sequential(v2("GRU")(5), dense(), steps=None)),
+    "gru_no_bias": (NO_FUSED, lambda: sequential(gru(use_bias=False), dense())),
+    "gru_reset_after_no_bias": (NO_FUSED, lambda: sequential(
+        gru(use_bias=False, reset_after=True), dense())),
+    "gru_stack": (NO_FUSED, lambda: sequential(gru(4, **SEQ), gru(6), dense())),
+    "gru_backwards": (WINDOW, lambda: sequential(gru(go_backwards=True), dense())),
+    "gru_relu": (NO_FUSED, lambda: sequential(gru(activation="relu"), dense())),
+    "rnn": (NO_FUSED, lambda: sequential(rnn(), dense())),
+    "rnn_alone": (NO_FUSED, lambda: sequential(rnn(**SEQ))),
+    "rnn_relu": (NO_FUSED, lambda: sequential(rnn(activation="relu"), dense())),
+    "rnn_sigmoid_stack": (NO_FUSED, lambda: sequential(
+        rnn(4, activation="sigmoid", **SEQ), rnn(4, use_bias=False), dense())),
+    "bidirectional": (NO_STEP, lambda: sequential(layers().Bidirectional(lstm()), dense())),
+    "bidirectional_sequences": (NO_STEP, lambda: sequential(
+        layers().Bidirectional(lstm(4, **SEQ)), lstm(), dense())),
+    "bidirectional_twice": (NO_STEP, lambda: sequential(
+        layers().Bidirectional(lstm(4, **SEQ)), layers().Bidirectional(lstm(3)), dense())),
+    "bidirectional_sum": (NO_STEP, lambda: sequential(
+        layers().Bidirectional(lstm(), merge_mode="sum"), dense())),
+    "bidirectional_mul_sequences": (NO_STEP, lambda: sequential(
+        layers().Bidirectional(lstm(**SEQ), merge_mode="mul"))),
+    "bidirectional_ave_gru": (WINDOW, lambda: sequential(
+        layers().Bidirectional(gru(), merge_mode="ave"), dense())),
+    "bidirectional_rnn": (WINDOW, lambda: sequential(
+        layers().Bidirectional(rnn(**SEQ)), layers().Flatten(), dense())),
+    "functional": (ALL, lambda: functional(lstm(4, **SEQ), layers().Dropout(0.1), lstm(), dense())),
+    "functional_open_time": (ALL, lambda: functional(lstm(), dense(), steps=None)),
+    "functional_autoencoder": (NO_STEP, lambda: functional(
+        lstm(4), layers().RepeatVector(T), lstm(4, **SEQ), layers().TimeDistributed(dense(C)))),
+    "rnn_of_cell": (ALL, lambda: sequential(
+        layers().RNN(layers().LSTMCell(4, recurrent_activation="sigmoid")), dense())),
+}
+
+# of these int8 is tried too
+INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_2", "stack_4",
+        "stack_mixed", "sequence_time_distributed", "autoencoder", "classifier_softmax",
+        "batch_norm_between", "gru", "gru_reset_after", "rnn_alone", "rnn_relu", "bidirectional",
+        "bidirectional_sequences", "bidirectional_ave_gru", "lstm_relu", "dense_before",
+        "lstm_backwards_sequences"]
+
+
+def stateful():
+    from kit.tf115 import tf
+
+    return tf.keras.Sequential([
+        lstm(stateful=True, batch_input_shape=(1, T, C)), dense()])
+
+
+def forms(which):
+    return {ALL: ("window", "step", "fused"), NO_STEP: ("window", "fused"),
+            NO_FUSED: ("window", "step"), WINDOW: ("window",)}[which]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """name -> path of the .h5, with weights that are not the initial zeros and ones."""
+    folder, known = tmp_path_factory.mktemp("zoo"), {}
+
+    def save(name):
+        if name not in known:
+            from kit.tf115 import session, tf
+
+            tf.keras.backend.clear_session()
+            tf.keras.backend.set_session(session())
+            tf.compat.v1.set_random_seed(1)
+            model = ZOO[name][1]()
+            rng = np.random.Generator(np.random.PCG64(len(name)))
+            model.set_weights([
+                w + np.abs(rng.normal(0, 0.1, w.shape)).astype(np.float32) if w.ndim == 1
+                else w.astype(np.float32) for w in model.get_weights()])
+            known[name] = str(folder / (name + ".h5"))
+            model.save(known[name])
+        return known[name]
+    return save
+
+
+def job(path, known):
+    """Random walks that come back to zero, as data; the reference is computed once per model."""
+    if path not in known:
+        from kit.parity import Reference
+
+        network = read_network(path)
+        rng = np.random.Generator(np.random.PCG64(3))
+        walk = rng.standard_normal((1, 400, network.channels), np.float32)
+        for t in range(1, walk.shape[1]):
+            walk[:, t] += np.float32(0.8) * walk[:, t - 1]
+        samples = Samples(walk, network.steps or T, False)
+        known[path] = convert.Job(path, network, network.steps or T, samples,
+                                  Reference(path, samples), 0.2)
+    return known[path]
+
+
+@pytest.fixture(scope="module")
+def known_jobs():
+    return {}
+
+
+CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
+CASES += [(name, form, "int8") for name in INT8 for form in forms(ZOO[name][0]) if form != "fused"]
+CASES += [(name, form, "dynamic") for name in ("lstm_wide", "stack_2", "gru")
+          for form in forms(ZOO[name][0])]
+REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")
+           if form not in forms(ZOO[name][0])]
+
+
+@pytest.mark.parametrize("name,form,precision", CASES)
+def test_converted_model_computes_what_keras_computes(saved, known_jobs, name, form, precision):
+    """convert() raises when the difference is outside its bound: 1e-5 for float."""
+    data, facts = convert.convert(job(saved(name), known_jobs), form, precision)
+    assert facts["parity"]["count"] >= 100
+    assert facts["parity"]["output_std"] > 1e-3  # a constant output would prove nothing
+    assert facts["inputs"][0]["name"] == {"window": "window", "step": "sample",
+                                          "fused": "sequence"}[form]
+
+
+@pytest.mark.parametrize("name,form", REFUSED)
+def test_form_that_cannot_be_says_which_would_work(saved, known_jobs, name, form):
+    with pytest.raises(UserError, match="no %s form: layer '.*use the window" % form) as error:
+        convert.convert(job(saved(name), known_jobs), form, "float32")
+    assert "\n" not in str(error.value)
