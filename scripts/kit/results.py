@@ -1,0 +1,52 @@
+"""The detectors of metrics.json in groups and order, and how their numbers are written."""
+GROUPS = ("model files", "baselines", "one-liners (oracles)", "floors")
+FORMS = ("window", "fused", "step")
+OTHERS = 5  # columns of a table without any headline metric
+HEADLINE = {  # key of metrics.json -> (decimals, what it is)
+    "vus_pr": (3, "volume under the precision-recall surface, 0 to 1"),
+    "auc_pr": (3, "area under precision and recall per sample, 0 to 1"),
+    "event_recall": (3, "share of the events with an alarm inside"),
+    "false_alarms_per_day": (2, "runs of alarms outside every event, per day"),
+    "median_delay_s": (0, "from an event's start to its first alarm, detected events only"),
+}
+
+
+def group_of(name, models=()):
+    """Which of GROUPS a detector belongs to; `models` are the names of model files, if known."""
+    if name in ("keras", "frozen") or name in models or name.split("_")[0] in FORMS:
+        return GROUPS[0]
+    if name.endswith("_threshold"):  # of the column that does best on the test labels
+        return GROUPS[2]
+    return "floors" if name.startswith("floor_") else "baselines"
+
+
+def grouped(metrics, models=()):
+    """[(group, [(name, values)])], each group by falling VUS-PR, then by name.
+
+    metrics : {detector: {key: number or None}}; without VUS-PR, the order is that of the names.
+    """
+    groups = {group: [] for group in GROUPS}
+    for name in sorted(metrics):
+        groups[group_of(name, models)].append((name, metrics[name]))
+    for rows in groups.values():
+        rows.sort(key=lambda row: -(row[1].get("vus_pr") or 0))
+    return [(group, rows) for group, rows in groups.items() if rows]
+
+
+def written(key, value):
+    """A number of metrics.json as a reader sees it; a dash where it is undefined."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if key in HEADLINE:
+        return "%.*f" % (HEADLINE[key][0], value)
+    if isinstance(value, int):
+        return "{:,}".format(value)
+    return "%.3g" % value if abs(value) < 1000 else "{:,.0f}".format(value)
+
+
+def shown_keys(metrics):
+    """The keys of HEADLINE that some detector has; the first few keys there are without labels."""
+    known = {key: None for values in metrics.values() for key in values}
+    return [key for key in HEADLINE if key in known] or list(known)[:OTHERS]

@@ -1,0 +1,54 @@
+"""Print the table of results: one row per detector, in groups, best first.
+
+    sh scripts/run results reports/evaluate/metrics.json
+
+In: metrics.json of the stage evaluate; where the converted models lie in --convert, their sizes
+are a column. Out: text of about 100 columns, and where the report is.
+"""
+import os
+
+from kit.cli import parser, read_json, run
+from kit.results import grouped, shown_keys, written
+
+
+def sizes(folder):
+    """{name: bytes} of the .tflite files in a folder; empty where there is none."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return {os.path.splitext(name)[0]: os.path.getsize(os.path.join(folder, name))
+            for name in names if name.endswith(".tflite")}
+
+
+def table(metrics, bytes_of):
+    """Lines of aligned text: a head, then the name of each group and a line per detector."""
+    keys = shown_keys(metrics) + (["bytes"] if bytes_of else [])
+    cells = [["detector"] + keys]
+    for group, detectors in grouped(metrics, bytes_of):
+        cells.append([group] + [""] * len(keys))
+        for name, values in detectors:
+            values = dict(values, bytes=bytes_of[name]) if name in bytes_of else values
+            cells.append(["  " + name] + [
+                written(key, values[key]) if key in values else "" for key in keys])
+    return aligned(cells)
+
+
+def aligned(cells):
+    """Lines from rows of cells: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = ["  ".join([row[0].ljust(widths[0])] + [
+        cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]) for row in cells]
+    return [line.rstrip() for line in lines]
+
+
+def main(argv):
+    cli = parser(__doc__)
+    cli.add_argument("metrics", help="metrics.json")
+    cli.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
+    cli.add_argument("--report", default="reports/report/report.html", help="page to point at")
+    args = cli.parse_args(argv)
+    print("\n".join(table(read_json(args.metrics), sizes(args.convert))))
+    if os.path.exists(args.report):
+        print("\nmore in %s" % args.report)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,83 @@
+"""The table at the end of `make all`."""
+import json
+
+import pytest
+
+import results
+from kit.cli import UserError
+from kit.results import HEADLINE, group_of, grouped, written
+
+METRICS = {
+    "floor_all": {"vus_pr": 0.04, "auc_pr": 0.027, "event_recall": 1.0,
+                  "false_alarms_per_day": 0.0, "median_delay_s": 0.0},
+    "keras": {"vus_pr": 0.61249, "auc_pr": 0.5, "event_recall": 0.75, "false_alarms_per_day": 0.456,
+              "median_delay_s": None},
+    "step_int8": {"vus_pr": 0.6, "auc_pr": 0.49, "event_recall": 0.75,
+                  "false_alarms_per_day": 10.5, "median_delay_s": 1260.0},
+    "step_float32": {"vus_pr": 0.62, "auc_pr": 0.49, "event_recall": 0.75,
+                     "false_alarms_per_day": 0.5, "median_delay_s": 60.0},
+    "difference_threshold": {"vus_pr": 0.2, "auc_pr": 0.1},
+    "linear_forecaster": {"vus_pr": 0.3, "auc_pr": 0.2},
+}
+
+
+def test_rows_stand_in_groups_the_best_first():
+    names = [line.split()[0] for line in results.table(METRICS, {})]
+    assert names == ["detector", "model", "step_float32", "keras", "step_int8", "baselines",
+                     "linear_forecaster", "one-liners", "difference_threshold", "floors",
+                     "floor_all"]
+
+
+def test_numbers_are_those_of_the_file():
+    lines = {line.split()[0]: line.split()[1:] for line in results.table(METRICS, {})}
+    assert lines["detector"] == list(HEADLINE)
+    assert lines["keras"] == ["0.612", "0.500", "0.750", "0.46", "–"]
+    assert lines["step_int8"] == ["0.600", "0.490", "0.750", "10.50", "1260"]
+
+
+def test_columns_are_aligned_and_fit_a_terminal():
+    lines = results.table(METRICS, {"step_int8": 23168})
+    assert max(map(len, lines)) <= 100
+    ends = {line.index(word) + len(word) for line, word in (
+        (lines[0], "vus_pr"), (lines[2], "0.620"), (lines[-1], "0.040"))}
+    assert len(ends) == 1
+    assert [line for line in lines if line.endswith("23,168")] == [
+        line for line in lines if line.startswith("  step_int8")]
+
+
+def test_without_labels_the_table_shows_what_there_is():
+    metrics = {"keras": {"alarms_per_day": 0.5, "score_median": 0.25}}
+    assert [line.split() for line in results.table(metrics, {})] == [
+        ["detector", "alarms_per_day", "score_median"], ["model", "files"], ["keras", "0.5", "0.25"]]
+
+
+def test_a_model_file_of_any_name_is_a_model():
+    assert group_of("my_pump", {"my_pump": 1}) == group_of("fused_dynamic") == "model files"
+    assert group_of("my_pump") == "baselines"
+    assert [group for group, _ in grouped({"my_pump": {}}, ["my_pump"])] == ["model files"]
+
+
+@pytest.mark.parametrize("key, value, text", [
+    ("vus_pr", 0.12345, "0.123"), ("median_delay_s", 60.0, "60"), ("bytes", 23168, "23,168"),
+    ("other", 0.00012345, "0.000123"), ("other", 12345.6, "12,346"), ("other", None, "–"),
+    ("other", "step_float32", "step_float32")])
+def test_how_a_number_is_written(key, value, text):
+    assert written(key, value) == text
+
+
+def test_the_script_prints_the_table_the_sizes_and_where_the_report_is(tmp_path, capsys):
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+    (tmp_path / "step_int8.tflite").write_bytes(b"x" * 1234)
+    arguments = [str(tmp_path / "metrics.json"), "--convert", str(tmp_path)]
+    results.main(arguments + ["--report", str(tmp_path / "none.html")])
+    assert "report" not in capsys.readouterr().out
+    (tmp_path / "report.html").write_text("")
+    results.main(arguments + ["--report", str(tmp_path / "report.html")])
+    printed = capsys.readouterr().out
+    assert "1,234" in printed
+    assert printed.endswith("more in %s\n" % (tmp_path / "report.html"))
+
+
+def test_missing_metrics_are_named(tmp_path):
+    with pytest.raises(UserError, match="none.json"):
+        results.main([str(tmp_path / "none.json")])
