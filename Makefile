@@ -46,7 +46,8 @@ verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from 
 
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
 	@sh scripts/environments tflite litert tflm
-	@sh scripts/run runtimes $(ARGS)
+	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/environments tflite litert tflm peers

@@ -1,0 +1,212 @@
+"""Run every .tflite file in four runtimes on the same inputs: the same numbers, or the refusal.
+
+    sh scripts/run runtimes models/convert --record data/generate/test.csv \\
+        --scaler models/train/scaler.json --out reports/runtimes
+    sh scripts/run runtimes models/convert --record test.npy --out /tmp/runtimes \\
+        --read litert=altered
+
+in   a folder of .tflite files, a record with its scaler (or a stream as .npy)
+out  OUT.md, the table as printed, and OUT.json, the same in numbers
+
+A cell says `ok` with the largest difference to 1.15's own interpreter, in standard deviations of
+the output (and in counts of an int8 output), a refusal with its first line, or **WRONG** where a
+file loads and computes something else; then the exit status is 1. docs/runtimes.md argues the
+bounds. --read lets one runtime read its files elsewhere: to see that the table shows a difference.
+"""
+import os
+import tempfile
+from typing import NamedTuple
+
+import numpy as np
+
+from kit import flatbuffer
+from kit.cli import UserError, parser, progress, run, write_json, write_text
+from kit.interpreter import FORMS
+from kit.samples import read_samples
+from kit.worker import Refused, Worker
+
+# Column -> (environment, runtime of kit.interpreter). The first that runs a file is its reference.
+RUNTIMES = {"tf 1.15.5": (".venv", "tensorflow"), "tflite": (".venv-tflite", "tflite_runtime"),
+            "litert": (".venv-litert", "ai_edge_litert"), "tflm": (".venv-tflm", "tflite_micro")}
+WINDOWS, STREAM = 50, 300
+FLOAT_MAX = 1e-5  # of the output's std: sums in another order
+DYNAMIC_MEAN = 1e-2  # of the output's std: kernels round the activations by rules of their own
+INT8_MEAN, INT8_MAX = 1.0, 8.0  # counts: one rounding per operator may fall the other way
+
+
+class File(NamedTuple):
+    """What the table needs to know of a .tflite file."""
+
+    name: str  # window_int8.tflite
+    form: str  # window, fused or step
+    precision: str  # float32, dynamic or int8
+    shape: tuple  # of the first input
+    count: object  # the output in one count of its int8; None for a float output
+
+
+def main(argv):
+    args = arguments(argv)
+    files = [described(args.models, name) for name in listed(args.models)]
+    folders = dict({column: args.models for column in RUNTIMES}, **overrides(args.read))
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = [row(file, folders, inputs(file, args, scratch), scratch)
+                for file in progress(files, "runtimes")]
+    text = table(rows)
+    write_text(args.out + ".md", text)
+    write_json(args.out + ".json", rows)
+    print(text, end="")
+    wrong = ["%s in %s" % (item["file"], column) for item in rows
+             for column, cell in item["runtimes"].items() if cell["status"] == "wrong"]
+    if wrong:
+        raise UserError("loads and computes something else: " + ", ".join(wrong))
+
+
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("models", help="folder of .tflite files")
+    p.add_argument("--record", required=True, help="record .csv, or stream .npy, to run them on")
+    p.add_argument("--scaler", help="scaler.json of the record")
+    p.add_argument("--out", required=True, help="path of the two reports, without an ending")
+    p.add_argument("--read", action="append", default=[], metavar="RUNTIME=FOLDER",
+                   help="another folder for one runtime (%s)" % ", ".join(RUNTIMES))
+    return p.parse_args(argv)
+
+
+def listed(folder):
+    """The folder's .tflite files in order of their names."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".tflite"))
+    except OSError as error:
+        raise UserError("%s: %s" % (folder, error.strerror))
+    if not names:
+        raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
+    return names
+
+
+def overrides(reads):
+    """["litert=FOLDER"] -> {"litert": "FOLDER"}."""
+    pairs = [text.partition("=") for text in reads]
+    for column, sign, folder in pairs:
+        if column not in RUNTIMES or not sign or not os.path.isdir(folder):
+            raise UserError("--read %s%s%s: give RUNTIME=FOLDER, with a runtime of %s"
+                            % (column, sign, folder, ", ".join(RUNTIMES)))
+    return {column: folder for column, _, folder in pairs}
+
+
+def described(folder, name):
+    """The File of folder/name."""
+    with open(os.path.join(folder, name), "rb") as file:
+        graph, = flatbuffer.read(file.read())["subgraphs"]
+    tensors = graph["tensors"]
+    first, output = tensors[graph["inputs"][0]], tensors[graph["outputs"][0]]
+    if first["name"] not in FORMS:
+        raise UserError("%s: its first input is '%s'; the convert script names it one of %s"
+                        % (os.path.join(folder, name), first["name"], ", ".join(sorted(FORMS))))
+    types = [tensor.get("type", flatbuffer.FLOAT32) for tensor in tensors]
+    count = None
+    precision = "dynamic" if flatbuffer.INT8 in types else "float32"
+    if output.get("type", flatbuffer.FLOAT32) == flatbuffer.INT8:
+        precision, count = "int8", float(output["quantization"]["scale"][0])
+    shape = tuple(int(size) for size in first["shape"])
+    return File(name, FORMS[first["name"]], precision, shape, count)
+
+
+def inputs(file, args, scratch):
+    """The path of a .npy with what the file is run on: windows, or a stream."""
+    steps = file.shape[1] if file.form != "step" else None
+    samples = read_samples(args.record, args.scaler, file.shape[-1], steps)
+    path = os.path.join(scratch, "input.npy")
+    np.save(path, samples.windows(WINDOWS) if steps else samples.stream[:STREAM])
+    return path
+
+
+# --- one row ----------------------------------------------------------------------------------
+
+
+def row(file, folders, samples, scratch):
+    """The table's row of one file: a cell for each runtime."""
+    cells, reference = {}, None
+    for column, (venv, runtime) in RUNTIMES.items():
+        path = os.path.abspath(os.path.join(folders[column], file.name))
+        try:
+            found = output_of(venv, runtime, path, samples, scratch)
+        except Refused as refusal:
+            cells[column] = {"status": "refused", "says": str(refusal)}
+            continue
+        reference = found if reference is None else reference
+        cells[column] = judged(found, reference, file)
+    return {"file": file.name, "form": file.form, "precision": file.precision, "runtimes": cells}
+
+
+def output_of(venv, runtime, path, samples, scratch):
+    """What the runtime computes; Refused with what it says.
+
+    A process for each file: where a runtime ends its process, that is a cell and not the end.
+    """
+    output = os.path.join(scratch, "output.npy")
+    with Worker(venv, "kit.contenders") as worker:
+        worker.ask("run", runtime=runtime, model=path, samples=samples, output=output)
+    return np.load(output)
+
+
+def judged(found, reference, file):
+    """A cell: the differences to the reference, and whether they are inside the bound."""
+    std = float(np.std(reference.astype(np.float64))) or 1.0
+    if found.shape != reference.shape or not np.isfinite(found).all():
+        return {"status": "wrong", "says": "shape %s, not all finite or not %s"
+                % (found.shape, reference.shape)}
+    difference = np.abs(found.astype(np.float64) - reference)
+    cell = {"max_of_std": difference.max() / std, "mean_of_std": difference.mean() / std}
+    if file.precision == "float32":
+        right = cell["max_of_std"] <= FLOAT_MAX
+    elif file.precision == "dynamic":
+        right = cell["mean_of_std"] <= DYNAMIC_MEAN
+    else:
+        cell["max_counts"] = difference.max() / file.count
+        cell["mean_counts"] = difference.mean() / file.count
+        right = cell["mean_counts"] <= INT8_MEAN and cell["max_counts"] <= INT8_MAX
+    cell = {key: float("%.3g" % value) for key, value in cell.items()}
+    return dict(status="ok" if right else "wrong", **cell)
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def table(rows):
+    """The rows as Markdown, every refusal spelled out below."""
+    notes = []
+    lines = ["| file | %s |" % " | ".join(RUNTIMES), "|---" * (1 + len(RUNTIMES)) + "|"]
+    for item in rows:
+        cells = [words(item["runtimes"][column], notes) for column in RUNTIMES]
+        lines.append("| %s | %s |" % (item["file"], " | ".join(cells)))
+    lines = aligned(lines)
+    lines += ["", "Largest difference to the first column, in the output's standard deviation and "
+                  "in int8 counts."]
+    lines += ["[%d] %s" % (number, note) for number, note in enumerate(notes, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def words(cell, notes):
+    """A cell in words; what a runtime says goes to the notes, once."""
+    if "says" in cell:
+        if cell["says"] not in notes:
+            notes.append(cell["says"])
+        number = "[%d]" % (1 + notes.index(cell["says"]))
+        return ("refused " if cell["status"] == "refused" else "**WRONG** ") + number
+    text = "%.2g" % cell["max_of_std"]
+    if "max_counts" in cell:
+        text += ", %.2g" % cell["max_counts"]
+    return ("ok " if cell["status"] == "ok" else "**WRONG** ") + text
+
+
+def aligned(lines):
+    """A Markdown table's lines with columns of one width."""
+    table_cells = [line.strip("|").split("|") for line in lines]
+    widths = [max(len(cell.strip()) for cell in column) for column in zip(*table_cells)]
+    return ["| %s |" % " | ".join(
+        ("-" * width if cell.startswith("---") else cell.strip().ljust(width))
+        for cell, width in zip(cells, widths)) for cells in table_cells]
+
+
+if __name__ == "__main__":
+    run(main)

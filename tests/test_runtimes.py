@@ -1,0 +1,230 @@
+"""The table of four runtimes: its bounds, its words, and that it shows a file that computes wrong.
+
+The slow tests need the environments of `make runtimes`; they are skipped where one is missing.
+"""
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+import runtimes
+from kit import flatbuffer
+from kit.cli import UserError
+from kit.worker import Refused, Worker
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+MODELS = os.path.join(ROOT, "models", "convert")
+MISSING = [venv for venv, _ in runtimes.RUNTIMES.values()
+           if not os.path.exists(os.path.join(ROOT, venv, "bin", "python"))]
+needs_all = pytest.mark.skipif(bool(MISSING) or not os.path.isdir(MODELS), reason=(
+    "no %s: run `make runtimes`" % ", ".join(MISSING) if MISSING else "no models/convert"))
+
+
+def file(precision="float32", count=None, form="window", name=None):
+    return runtimes.File(name or "%s_%s.tflite" % (form, precision), form, precision, (1, 50, 7),
+                         count)
+
+
+REFERENCE = np.tile(np.array([[1.0, -1.0]], np.float32), (50, 1))  # standard deviation 1
+
+
+@pytest.mark.parametrize("precision, shift, status", [
+    ("float32", 9e-6, "ok"), ("float32", 2e-5, "wrong"),
+    ("dynamic", 9e-3, "ok"), ("dynamic", 2e-2, "wrong"),
+    ("int8", 0.9e-1, "ok"), ("int8", 1.1e-1, "wrong")])
+def test_a_shift_beyond_the_bound_is_wrong(precision, shift, status):
+    cell = runtimes.judged(REFERENCE + np.float32(shift), REFERENCE, file(precision, count=0.1))
+    assert cell["status"] == status
+    assert cell["max_of_std"] == pytest.approx(shift, rel=0.05)
+
+
+def test_one_far_value_of_an_int8_file_is_wrong_although_the_mean_is_small():
+    found = REFERENCE.copy()
+    found[7, 0] += 0.9
+    cell = runtimes.judged(found, REFERENCE, file("int8", count=0.1))
+    assert cell["status"] == "wrong" and cell["max_counts"] == 9
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_a_number_is_wrong(value):
+    found = REFERENCE.copy()
+    found[0, 0] = value
+    assert runtimes.judged(found, REFERENCE, file())["status"] == "wrong"
+
+
+def test_another_shape_is_wrong():
+    assert runtimes.judged(REFERENCE[:, :1], REFERENCE, file())["status"] == "wrong"
+
+
+class FakeRuntimes:
+    """output_of: each environment's output for every file, or the Refused that it raises."""
+
+    def __init__(self, monkeypatch, by_venv):
+        self.by_venv, self.read = by_venv, []
+        monkeypatch.setattr(runtimes, "output_of", self)
+
+    def __call__(self, venv, runtime, path, samples, scratch):
+        self.read.append((venv, path))
+        answer = self.by_venv[venv]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_a_row_compares_with_the_first_runtime_that_runs_the_file(monkeypatch):
+    refused = Refused("Didn't find op for builtin opcode")
+    fake = FakeRuntimes(monkeypatch, {".venv": refused, ".venv-tflite": REFERENCE,
+                                      ".venv-litert": REFERENCE + np.float32(1),
+                                      ".venv-tflm": REFERENCE})
+    folders = dict({column: "/a" for column in runtimes.RUNTIMES}, litert="/b")
+    row = runtimes.row(file(), folders, "input.npy", "/scratch")
+    assert [cell["status"] for cell in row["runtimes"].values()] == [
+        "refused", "ok", "wrong", "ok"]
+    assert [path for _, path in fake.read] == ["/%s/window_float32.tflite" % folder
+                                               for folder in "aaba"]
+
+
+def test_the_table_marks_what_is_wrong_and_spells_a_refusal_out_once():
+    ok, wrong = {"status": "ok", "max_of_std": 3.1e-7}, {"status": "wrong", "max_of_std": 0.5}
+    count = {"status": "ok", "max_of_std": 0.02, "max_counts": 2.0}
+    no = {"status": "refused", "says": "no such op"}
+    columns = list(runtimes.RUNTIMES)
+    text = runtimes.table([{"file": "a.tflite", "runtimes": dict(zip(columns, [ok, no, wrong, no]))},
+                           {"file": "b.tflite", "runtimes": dict(zip(columns, [count] * 4))}])
+    lines = text.splitlines()
+    assert lines[2].split("|")[1:-1] == [" a.tflite ", " ok 3.1e-07 ", " refused [1] ",
+                                         " **WRONG** 0.5 ", " refused [1] "]
+    assert "ok 0.02, 2" in lines[3]
+    assert lines[-1] == "[1] no such op" and text.count("no such op") == 1
+    assert len({len(line) for line in lines[:4]}) == 1  # columns of one width
+
+
+@pytest.mark.parametrize("text", ["litert", "litert=", "litert=/nowhere", "other=/tmp"])
+def test_an_override_that_cannot_be_read_is_refused(text):
+    with pytest.raises(UserError, match="RUNTIME=FOLDER"):
+        runtimes.overrides([text])
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(UserError, match="no .tflite file"):
+        runtimes.listed(str(tmp_path))
+
+
+# --- processes --------------------------------------------------------------------------------
+
+HERE = runtimes.RUNTIMES["tf 1.15.5"][0]
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """A module of commands that a worker can import."""
+    (tmp_path / "commands.py").write_text(
+        "import os, sys\n"
+        "def double(x): print('noise'); return 2 * x\n"
+        "def fail(): sys.stderr.write('INFO: hello\\nERROR: bad op\\n'); 1 / 0\n"
+        "def quiet(): raise ValueError('no file')\n"
+        "def leave(): os._exit(7)\n"
+        "COMMANDS = {f.__name__: f for f in (double, fail, quiet, leave)}\n")
+    monkeypatch.setattr("kit.worker.SCRIPTS",
+                        os.path.join(ROOT, "scripts") + os.pathsep + str(tmp_path))
+    return "commands"
+
+
+def test_a_worker_answers_and_says_why_it_cannot(commands):
+    with Worker(HERE, commands) as worker:
+        assert worker.ask("double", x=21) == 42
+        with pytest.raises(Refused, match="^bad op$"):
+            worker.ask("fail")
+        with pytest.raises(Refused, match="^no file$"):
+            worker.ask("quiet")
+        assert worker.ask("double", x=2) == 4
+
+
+def test_a_process_that_ends_is_a_refusal(commands):
+    with Worker(HERE, commands) as worker:
+        with pytest.raises(Refused, match="ended with status 7"):
+            worker.ask("leave")
+
+
+def test_a_missing_environment_says_how_to_build_it():
+    with pytest.raises(UserError, match="scripts/environments nothere"):
+        Worker(".venv-nothere", "kit.contenders")
+
+
+# --- the real runtimes ------------------------------------------------------------------------
+
+
+def survey(models, tmp_path, *more):
+    """main on these models; (its error or None, the JSON report by file)."""
+    record, out = str(tmp_path / "stream.npy"), str(tmp_path / "report")
+    walk = np.cumsum(np.random.default_rng(3).normal(0, 0.3, (400, 7)), 0)
+    np.save(record, np.clip(walk - walk.mean(0), -3, 3).astype(np.float32))
+    error = None
+    try:
+        runtimes.main([models, "--record", record, "--out", out] + list(more))
+    except UserError as failure:
+        error = str(failure)
+    with open(out + ".json") as report:
+        return error, {item["file"]: item["runtimes"] for item in json.load(report)}
+
+
+def only(tmp_path, *names):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(os.path.join(MODELS, name), str(folder))
+    return str(folder)
+
+
+@needs_all
+@pytest.mark.slow
+def test_these_files_run_in_all_four_and_the_dynamic_ones_in_three(tmp_path):
+    error, report = survey(MODELS, tmp_path)
+    assert error is None
+    for name in ("window_float32", "step_float32", "step_int8", "fused_float32"):
+        assert {cell["status"] for cell in report[name + ".tflite"].values()} == {"ok"}
+    for name, cells in report.items():
+        assert [cells[column]["status"] for column in ("tf 1.15.5", "tflite", "litert")] == [
+            "ok"] * 3, name
+
+
+def altered(data, what):
+    """The bytes of an int8 step file, with the biases of its first product at 1.5 times their scale
+    (what newer runtimes make of 1.15's merged biases), or its weights moved by one place."""
+    model = flatbuffer.read(data)
+    graph, = model["subgraphs"]
+    product = next(operator for operator in graph["operators"] if operator.get("options_type") == 8)
+    tensor = graph["tensors"][product["inputs"][{"weights": 1, "bias": 2}[what]]]
+    raw = model["buffers"][tensor["buffer"]]["data"]
+    changed = (raw.view(np.int32) * 3 // 2).astype(np.int32) if what == "bias" else np.roll(raw, 1)
+    model["buffers"][tensor["buffer"]] = {"data": changed.view(np.uint8)}
+    return flatbuffer.write(model)
+
+
+@needs_all
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["bias", "weights"])
+def test_a_file_that_one_runtime_computes_differently_is_shown(tmp_path, what, capsys):
+    models, wrong = only(tmp_path, "step_int8.tflite"), tmp_path / "wrong"
+    wrong.mkdir()
+    with open(os.path.join(models, "step_int8.tflite"), "rb") as source:
+        (wrong / "step_int8.tflite").write_bytes(altered(source.read(), what))
+    error, report = survey(models, tmp_path, "--read", "litert=%s" % wrong)
+    assert error == "loads and computes something else: step_int8.tflite in litert"
+    assert {column: cell["status"] for column, cell in report["step_int8.tflite"].items()} == {
+        "tf 1.15.5": "ok", "tflite": "ok", "litert": "wrong", "tflm": "ok"}
+    assert "**WRONG**" in capsys.readouterr().out
+
+
+@needs_all
+@pytest.mark.slow
+def test_a_damaged_file_is_a_refusal(tmp_path):
+    models, cut = only(tmp_path, "step_float32.tflite"), tmp_path / "cut"
+    cut.mkdir()
+    with open(os.path.join(models, "step_float32.tflite"), "rb") as source:
+        (cut / "step_float32.tflite").write_bytes(source.read()[:3000])
+    error, report = survey(models, tmp_path, "--read", "tflite=%s" % cut)
+    cells = report["step_float32.tflite"]
+    assert error is None and cells["tflite"]["status"] == "refused" and cells["tflite"]["says"]
