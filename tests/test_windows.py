@@ -4,7 +4,8 @@ import pytest
 
 from kit.cli import UserError, write_json
 from kit.records import Record
-from kit.windows import (fit_scaler, model_input, read_scaler, scaler_to_json, windows_and_next)
+from kit.windows import (
+    Scaler, fit_scaler, model_input, read_scaler, scaler_to_json, windows_and_next)
 
 
 def record(values):
@@ -61,3 +62,15 @@ def test_windows_and_the_sample_after_each():
 def test_too_short_a_record_is_named():
     with pytest.raises(UserError, match="3 samples are too few for a window of 3"):
         windows_and_next(np.zeros((3, 2), np.float32), 3)
+
+
+def test_a_record_longer_than_a_block_is_held_across_its_blocks(monkeypatch):
+    rng = np.random.Generator(np.random.PCG64(0))
+    values = rng.normal(size=(20, 2))
+    values[rng.random(values.shape) < 0.5] = np.nan
+    long = Record(np.arange(20).astype("datetime64[s]"), ["a", "b"], values)
+    scaler = Scaler(["a", "b"], np.array([0.1, 0.2]), np.array([2.0, 0.5]))
+    whole = model_input(long, scaler)
+    for block in (1, 3, 19):
+        monkeypatch.setattr("kit.windows.BLOCK", block)
+        np.testing.assert_array_equal(model_input(long, scaler), whole)

@@ -6,6 +6,8 @@ import numpy as np
 from kit.cli import UserError, read_json
 from kit.scores import hold_last
 
+BLOCK = 1 << 16  # samples
+
 
 class Scaler(NamedTuple):
     """Mean and standard deviation of each channel on the train part."""
@@ -46,7 +48,12 @@ def model_input(record, scaler, path="the record"):
     if record.channels != scaler.channels:
         raise UserError("%s has the channels %s, but the model was trained on %s"
                         % (path, ", ".join(record.channels), ", ".join(scaler.channels)))
-    return hold_last(scaler.standardise(record.values))
+    filled, last = np.empty(record.values.shape, np.float32), None
+    for start in range(0, len(filled), BLOCK):  # in pieces, for the memory of a long record
+        rows = slice(start, start + BLOCK)
+        filled[rows] = hold_last(scaler.standardise(record.values[rows]), last)
+        last = filled[rows][-1]
+    return filled
 
 
 def windows_and_next(samples, n_steps, stride=1):
