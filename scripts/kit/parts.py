@@ -148,7 +148,7 @@ class Part:
                             "(train.window_steps)" % (path, self.name, self.n, window_steps))
         for name, low, high in zip(self.channels, self.low, self.high):
             if self.name == "train" and not low < high:
-                state = "is %g in every row" % low if low == high else "holds no number"
+                state = "is %g in every row" % low if low == high else "holds no number in any row"
                 raise UserError("%s: column %s %s of the train part; leave it out with "
                                 "generate.log.ignore_columns" % (path, name, state))
 
