@@ -53,9 +53,8 @@ bench: setup  ## every file in every runtime against what else there is, in time
 	@sh scripts/environments tflite litert tflm peers
 	@sh scripts/run bench $(ARGS)
 
-clean:  ## remove what the stages and the tests made; the environments stay
-	rm -rf data models reports .pytest_cache .hypothesis
-	git checkout -q -- data models reports
+clean:  ## remove what is generated and not in git; the environments and DVC's cache stay
+	git clean -qfdX -- data/generate models reports .hypothesis
 
 lock: setup  ## resolve requirements*.in anew into hashed locks (the one target that needs the network)
 	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \

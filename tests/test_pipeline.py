@@ -1,67 +1,18 @@
 """The whole pipeline under DVC on the smoke profile, in clones of this tree."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 
 import pytest
-import yaml
+
+from conftest import DVC, ENVIRONMENT, commit, fresh_tree, outputs, sh
 
 pytestmark = pytest.mark.slow
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-DVC = os.path.join(ROOT, ".venv", "bin", "dvc")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
-ENVIRONMENT.update(GIT_AUTHOR_NAME="t", GIT_AUTHOR_EMAIL="t@example.org",
-                   GIT_COMMITTER_NAME="t", GIT_COMMITTER_EMAIL="t@example.org")
 STAGES = ["generate", "train", "freeze", "convert@window-float32", "convert@step-int8",
           "convert_fused@fused-float32", "evaluate", "report"]
-
-
-def sh(folder, *command):
-    done = subprocess.run(command, cwd=str(folder), env=ENVIRONMENT, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-def commit(folder, message):
-    sh(folder, "git", "add", "-A")
-    sh(folder, "git", "commit", "-q", "-m", message)
-
-
-def fresh_tree(folder):
-    """What git tracks here, as it is now, in a new repository with the smoke parameters."""
-    tracked = sh(ROOT, "git", "ls-files", "-z").split("\0")
-    for name in filter(None, tracked):
-        if os.path.exists(os.path.join(ROOT, name)) and not name.startswith(("reports/", "dvc.lock")):
-            target = os.path.join(str(folder), name)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy(os.path.join(ROOT, name), target)
-    for name in (".venv", ".venv-dvc"):
-        os.symlink(os.path.join(ROOT, name), str(folder / name))
-    shutil.copy(os.path.join(ROOT, "tests", "smoke.yaml"), str(folder / "params.yaml"))
-    sh(folder, "git", "init", "-q", "-b", "main")
-    commit(folder, "start")
-    return folder
-
-
-def outputs(folder):
-    """{path: md5} of everything that the pipeline made."""
-    with open(str(folder / "dvc.lock")) as file:
-        stages = yaml.safe_load(file)["stages"]
-    return {out["path"]: out["md5"] for spec in stages.values() for out in spec["outs"]}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A tree in which `dvc repro` ran through, and everything is committed."""
-    folder = fresh_tree(tmp_path_factory.mktemp("built"))
-    sh(folder, DVC, "repro")
-    commit(folder, "built")
-    return folder
 
 
 def test_a_second_repro_runs_no_stage_and_changes_no_file(built):
