@@ -14,7 +14,7 @@ Out: metrics.json, parity.json, quantization.json, detectors.json (the fitted sc
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """
 import os
-import sys
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from kit import baselines, metrics, scores
 from kit.cli import (
     UserError, atomic_path, parser, progress, read_json, run, write_bytes, write_json,
 )
-from kit.forecasts import forecast_all
+from kit.forecasts import forecast_all, processes
 from kit.params import load_params
 from kit.records import interval_s, labels, read_events, read_record
 from kit.windows import model_input, read_scaler
@@ -63,11 +63,22 @@ def baseline_outputs(train, parts, window, params):
             for name, function in functions.items()}
 
 
-def detect(outputs, parts, options, rate):
-    """Fit on the validation part, score the test part: (detector, test scores)."""
-    (validation, test), forecast = outputs
-    detector, _ = scores.fit(parts[0], validation, options, rate, forecast)
-    return detector, scores.Scorer(detector).update(parts[1], test)
+class Task(NamedTuple):
+    """What a process needs to fit one detector and score with it."""
+
+    name: str
+    samples: list  # (n, C) per part: validation, test
+    outputs: list  # (n, C) forecasts or (n, 1) statistics per part
+    centres: object  # (K, C) operating regimes, None for a statistic
+    options: dict
+    rate: float  # wanted false alarms per sample
+
+
+def detect(task):
+    """(name, detector fitted on the validation part, scores of the test part)."""
+    detector, _ = scores.fit(
+        task.samples[0], task.outputs[0], task.centres, task.options, task.rate)
+    return task.name, detector, scores.Scorer(detector).update(task.samples[1], task.outputs[1])
 
 
 def one_liners(parts, channels, marks, rate):
@@ -251,11 +262,15 @@ def main(argv):
     train = scaler.standardise(read_record(args.train).values)
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
-    forecasts = forecast_all(list(paths.values()), filled, window)
-    outputs = {name: (forecasts[path], True) for name, path in paths.items()}
-    outputs.update(baseline_outputs(train, parts, window, params))
-    found = {name: detect(output, parts, params, rate)
-             for name, output in progress(outputs.items(), "detectors")}
+    centres = scores.fit_centres(filled[0], params["regimes"])
+    with processes() as pool:
+        forecasts = forecast_all(pool, list(paths.values()), filled, window)
+        outputs = {name: (forecasts[path], True) for name, path in paths.items()}
+        outputs.update(baseline_outputs(train, parts, window, params))
+        tasks = [Task(name, parts, output, centres if forecast else None, params, rate)
+                 for name, (output, forecast) in outputs.items()]
+        done = progress(pool.imap(detect, tasks), "detectors", total=len(tasks))
+        found = {name: (detector, test_scores) for name, detector, test_scores in done}
     marks = None if events is None else labels(events, len(test.values))
     if marks is not None:
         found.update(one_liners(parts, scaler.channels, marks, rate))

@@ -1,31 +1,35 @@
 """What each model file forecasts on a record: Keras .h5, frozen .pb and .tflite of any form.
 
-Files run in two processes of their own, and long records in blocks, so that two cores are busy;
-neither their number nor the order in which they finish has a part in the result.
+Files run in processes of their own, and long records in blocks, so that two cores are busy; neither
+the number of processes nor the order in which they finish has a part in the result.
 """
+import functools
 import multiprocessing
 import os
 
 import numpy as np
 
-from kit.cli import UserError, progress
+from kit.cli import UserError, progress, read_json
 from kit.windows import windows_and_next
 
-PROCESSES = 2
 BLOCK = 4000  # windows in one piece of work
+BATCH = 500
 
 
-def forecast_all(paths, parts, window, frozen_steps=None):
+def processes(number=2):
+    """A pool of processes that start from nothing: TensorFlow does not survive a fork."""
+    return multiprocessing.get_context("spawn").Pool(number)
+
+
+def forecast_all(pool, paths, parts, window):
     """Forecast of each sample from those before it: {path: [(n, C) float32 per part]}.
 
     parts : list of (n, C) float32, without gaps; window : samples that a model of open length sees.
     The first samples, before which no window fits, have NaN.
     """
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        forms = dict(zip(paths, pool.map(form_of, paths, chunksize=1)))
-        work = [piece for path in paths for piece in pieces(path, forms[path], parts, window)]
-        found = pool.imap(run_piece, work)
-        results = list(progress(found, "forecasts", total=len(work)))
+    forms = dict(zip(paths, pool.map(form_of, paths, chunksize=1)))
+    work = [piece for path in paths for piece in pieces(path, forms[path], parts, window)]
+    results = list(progress(pool.imap(run_piece, work), "forecasts", total=len(work)))
     forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
                  for path in paths}
     for (path, part, start, stop, _, _), block in zip(work, results):
@@ -70,24 +74,29 @@ def pieces(path, form, parts, window):
 def run_piece(piece):
     """Forecasts (stop - start, C) of one piece of work."""
     path, _, start, stop, samples, (kind, steps) = piece
+    model = loaded(path, kind)
     if kind == "step":  # the output after a sample forecasts the next
-        return tflite_model(path).stream(samples[:-1])[start - 1:]
+        model.reset()
+        return model.stream(samples[:-1])[start - 1:]
     windows, _ = windows_and_next(samples, steps)
+    if kind in ("window", "fused"):
+        return model.predict(windows)
+    return np.concatenate([model(np.ascontiguousarray(windows[i:i + BATCH]))
+                           for i in range(0, len(windows), BATCH)])
+
+
+@functools.lru_cache(maxsize=2)
+def loaded(path, kind):
+    """A .tflite Model, or a function from windows to forecasts; kept for the next piece."""
     if kind == "keras":
-        return keras_forecasts(path, windows)
-    if kind == "frozen":
-        return frozen_forecasts(path, windows)
-    return tflite_model(path).predict(windows)
+        from kit.tf115 import load_keras
+
+        return load_keras(path).predict_on_batch
+    return frozen_graph(path) if kind == "frozen" else tflite_model(path)
 
 
-def keras_forecasts(path, windows):
-    from kit.tf115 import load_keras
-
-    return load_keras(path).predict(np.ascontiguousarray(windows), batch_size=500)
-
-
-def frozen_forecasts(path, windows):
-    from kit.cli import read_json
+def frozen_graph(path):
+    """A function from windows (n, T, C) to a frozen window graph's output."""
     from kit.tf115 import session, tf
 
     signature = read_json(os.path.splitext(path)[0] + ".json")
@@ -97,6 +106,4 @@ def frozen_forecasts(path, windows):
         definition.ParseFromString(file.read())
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(definition, name="")
-    with session(graph) as run:
-        return np.concatenate([run.run(names[0], {names[1]: windows[i:i + 500]})
-                               for i in range(0, len(windows), 500)])
+    return session(graph).make_callable(names[0], names[1:])

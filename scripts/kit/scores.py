@@ -23,6 +23,8 @@ TAIL_SHARE = 0.02  # of the normal samples; beyond it a generalised Pareto tail 
 FOLDS = 5  # of the validation part, to see residuals that the fit did not see
 COUNT_FADING = 0.875  # per sample, of the count of missing samples
 RIDGE = 10.0  # penalty of the spread's weights, in samples
+SPREAD_ROUNDS = 3
+TINY = 1e-12
 EXTREME = 0.001  # share of samples beyond which a feature or a residual is clipped
 
 
@@ -83,9 +85,13 @@ class Scorer:
     def _smooth(self, inputs):
         """Exponential means of inputs (n, J, C), each with its own weight; keeps the state."""
         smooth, weights = np.empty(inputs.shape), self.detector["weights"][:, None]
-        for t in range(len(inputs)):
-            self.smoothed = self.smoothed + weights * (inputs[t] - self.smoothed)
-            smooth[t] = self.smoothed
+        before = self.smoothed
+        for now, fresh in zip(smooth, inputs):
+            np.subtract(fresh, before, out=now)
+            now *= weights
+            now += before
+            before = now
+        self.smoothed = before.copy()
         return smooth
 
     def combine(self, statistics):
@@ -162,13 +168,14 @@ def missing_counts(missing, before):
     """Recently missing samples (n, 1) of the channel that misses most, and the state.
 
     missing : (n, C) bool; before : (C,) the state. A run of k counts about k at first, and so does
-    a stretch that loses a sample now and then; what is past fades by an eighth per sample.
+    a stretch that loses a sample now and then; what is past fades by an eighth per sample. Counted
+    in whole eighths, so that one missing sample is one, whatever was long ago.
     """
     counts = np.empty(missing.shape)
     for t, row in enumerate(missing):
         before = before * COUNT_FADING + row
         counts[t] = before
-    return counts.max(axis=1)[:, None], before
+    return np.floor(8 * counts.max(axis=1))[:, None] / 8, before
 
 
 # ---- tails -------------------------------------------------------------------------------------
@@ -258,18 +265,19 @@ def runs(flags):
 
 # ---- fitting, on normal data -------------------------------------------------------------------
 
-def fit(samples, outputs, options, rate, forecast=True):
+def fit(samples, outputs, centres, options, rate):
     """Learn a detector from a normal record: (detector for `Scorer`, scores of the record).
 
     samples, outputs : as of `Scorer.update`; rate : wanted false alarms per sample
-    options : {"time_constants": samples, "energy_time_constant": samples, "fading": per sample,
-        "regimes": number of operating regimes}
+    centres : (K, C) of `fit_centres`, or None for a statistic in place of forecasts
+    options : {"time_constants": samples, "energy_time_constant": samples, "fading": per sample}
 
     Tails and threshold come from residuals standardised by what the other folds of the record
     taught, since residuals look smaller to a fit that has seen them.
     """
+    forecast = centres is not None
     residual, state, _ = observe(samples, outputs, None, forecast)
-    centres = fit_centres(state[:, :residual.shape[1]], options["regimes"] if forecast else 1)
+    centres = centres if forecast else np.zeros((1, 1))
     known = ~np.isnan(residual).all(axis=1)
     z, distance = unseen(residual, state, centres, known)
     detector = dict(fit_residuals(residual[known], state[known], centres), forecast=forecast)
@@ -299,52 +307,54 @@ def fit_residuals(residual, state, centres):
     """The part of a detector that `standardise` needs."""
     fitted = dict(fit_spread(residual, state), centres=centres)
     channels = residual.shape[1]
-    fitted["precisions"] = np.tile(np.eye(channels), (len(centres), 1, 1))
     scale = np.exp(fitted["log_scale"] + product(
         np.clip(state, fitted["state_low"], fitted["state_high"]), fitted["state_weights"]))
-    z = (residual - fitted["location"]) / scale
+    z = np.nan_to_num((residual - fitted["location"]) / scale)
     regime = nearest(state[:, :channels], centres)
-    complete = ~np.isnan(z).any(axis=1)
     fitted["precisions"] = np.stack([
-        shrunk_precision(z[complete & (regime == k)], z[complete]) for k in range(len(centres))])
+        shrunk_precision(z[regime == k], z) for k in range(len(centres))])
     return fitted
 
 
 def fit_spread(residual, state):
     """Location (C,), and log scale linear in the state: log s = a + state W, by least squares.
 
-    Harvey, Econometrica 1976: regression of log squared residuals; the level is then set so that
-    the standardised residuals have variance 1.
+    Harvey, Econometrica 1976: regression of log squared residuals, repeated on what it left; the
+    level is then set so that the standardised residuals have variance 1.
     """
     location = np.nanmean(residual, axis=0)
     squares = np.square(residual - location)
     low, high = np.quantile(state, [EXTREME, 1 - EXTREME], axis=0)
     clipped = np.clip(state, low, high)
-    weights = np.stack([log_slope(clipped, column) for column in squares.T], axis=1)
-    drift = product(clipped, weights)
-    level = 0.5 * np.log(np.nanmean(squares * np.exp(-2 * drift), axis=0) + 1e-12)
-    return {"location": location, "log_scale": level, "state_weights": weights,
+    weights = np.zeros((state.shape[1], residual.shape[1]))
+    for _ in range(SPREAD_ROUNDS):
+        weights += log_slopes(clipped, squares * np.exp(-2 * product(clipped, weights)))
+    left = np.nanmean(squares * np.exp(-2 * product(clipped, weights)), axis=0)
+    return {"location": location, "log_scale": 0.5 * np.log(left + TINY), "state_weights": weights,
             "state_low": low, "state_high": high}
 
 
-def log_slope(state, squares):
-    """Ridge weights (p,) of half the log of squares (n,) on the state (n, p)."""
-    known = ~np.isnan(squares)
-    mean, spread = state[known].mean(axis=0), state[known].std(axis=0) + 1e-9
-    features = (state[known] - mean) / spread
-    target = 0.5 * np.log(squares[known] + 0.01 * squares[known].mean() + 1e-12)
+def log_slopes(state, squares):
+    """Ridge weights (p, C) of half the log of squares (n, C) on the state (n, p).
+
+    A hundredth of the mean is added to the squares: the log of one near zero says nothing.
+    """
+    mean, spread = state.mean(axis=0), state.std(axis=0) + TINY
+    features = (state - mean) / spread
+    target = 0.5 * np.log(squares + 0.01 * np.nanmean(squares, axis=0) + TINY)
+    target = np.nan_to_num(target - np.nanmean(target, axis=0))
     gram = features.T @ features + RIDGE * np.eye(features.shape[1])
-    return np.linalg.solve(gram, features.T @ (target - target.mean())) / spread
+    return np.linalg.solve(gram, features.T @ target) / spread[:, None]
 
 
-def fit_centres(points, regimes):
-    """Centres (K, C) of the operating regimes: k-means of the forecasts."""
-    if regimes == 1:
-        return np.zeros((1, points.shape[1]))
+def fit_centres(samples, regimes):
+    """Centres (K, C) of the operating regimes: k-means of the samples (n, C) without gaps.
+
+    One set for every detector: the regimes are the machine's, not the model's.
+    """
     from sklearn.cluster import KMeans
 
-    found = KMeans(regimes, n_init=4, random_state=0).fit(points)
-    return found.cluster_centers_
+    return KMeans(regimes, n_init=4, random_state=0).fit(samples).cluster_centers_
 
 
 def shrunk_precision(z, others):
@@ -372,7 +382,7 @@ def fit_bank(z, options, forecast):
     }
     smooth = Scorer(detector)._smooth(np.stack(
         [np.clip(z, -detector["clip"], detector["clip"]) ** p for p in detector["powers"]], axis=1))
-    detector["norms"] = np.sqrt(np.mean(np.square(smooth), axis=0)) + 1e-9
+    detector["norms"] = np.sqrt(np.mean(np.square(smooth), axis=0)) + TINY
     return detector
 
 
