@@ -18,10 +18,12 @@ import re
 import jinja2
 import numpy as np
 import pandas as pd
+import yaml
 
 from kit import plots
 from kit.cli import UserError, parser, read_json, run, write_bytes, write_text
 from kit.metrics import delays
+from kit.params import load_params
 from kit.records import read_events, read_record
 from kit.results import HEADLINE, grouped, shown_keys, written
 from kit.summary import counted, float_form, seconds_per_sample, summary
@@ -50,7 +52,7 @@ def arguments(argv):
     cli.add_argument("--events", help="its event table (CSV); without it nothing needs labels")
     cli.add_argument("--lock", required=True, help="requirements.lock of the stages")
     cli.add_argument("--params", default="params.yaml")
-    cli.add_argument("--runtimes", help="table of runtimes to show (CSV)")
+    cli.add_argument("--runtimes", help="what scripts/runtimes.py wrote (.json)")
     cli.add_argument("--artifacts", nargs="*", default=[], help="more files or folders to hash")
     cli.add_argument("--out", required=True, help="page to write (.html)")
     cli.add_argument("--picture", help="picture to write (.png)")
@@ -63,7 +65,7 @@ def report(args):
     models = descriptions(args.convert)
     metrics = read_optional(args.evaluate, "metrics.json", {})
     record = read_record(args.test)
-    events = read_events(args.events) if args.events else None
+    events = labelled_events(args.events)
     headline = next((name for name in DEVICE if name in metrics), None)
     alarms = alarms_of(headline, read_optional(args.evaluate, "alarms.csv"))
     scored = scored_record(record, events, alarms, headline, args.evaluate)
@@ -77,7 +79,7 @@ def report(args):
         "stretches": stretches(scored, events, alarms),
         "record_note": record_note(scored),
         "recalls": recalls(args.evaluate, metrics, models, events),
-        "curves": curves(args.evaluate, metrics, models, headline),
+        "curves": None if events is None else curves(args.evaluate, metrics, models, headline),
         "training": training(read_optional(args.evaluate, "history.csv")),
         "parities": parities(args.evaluate),
         "files": files(models), "descriptions": ends(models),
@@ -85,7 +87,8 @@ def report(args):
         "interpreter": "%s %s" % (platform.python_implementation(),
                                   ".".join(platform.python_version_tuple()[:2])),
         "lock_name": os.path.basename(args.lock), "versions": versions(args.lock),
-        "params": read_text(args.params), "hashes": hashes(args),
+        "params": yaml.safe_dump(load_params(args.params), sort_keys=False),
+        "hashes": hashes(args),
     }
     return render(context), overview(scored)
 
@@ -121,6 +124,12 @@ def read_text(path):
             return file.read()
     except OSError as error:
         raise UserError("%s: %s" % (path, error.strerror))
+
+
+def labelled_events(path):
+    """The event table with its blanks filled; None where there is none, or nothing in it."""
+    events = read_events(path) if path else ()
+    return events.fillna("unknown") if len(events) else None
 
 
 def descriptions(folder):
@@ -169,8 +178,11 @@ def versions(lock):
 
 
 def hashes(args):
-    """[(path, bytes, SHA-256)] of every file that the page was made from, sorted by path."""
-    paths = {args.test, args.lock, args.params}
+    """[(path, bytes, SHA-256)] of every file that the page was made from, sorted by path.
+
+    But for params.yaml, whose values count and not its comments: it is shown instead.
+    """
+    paths = {args.test, args.lock}
     paths |= {path for path in (args.events, args.runtimes) if path}
     for path in [args.evaluate, args.convert] + args.artifacts:
         paths |= set(files_below(path)) if os.path.isdir(path) else {path}
@@ -307,26 +319,36 @@ def files(models):
 
 def ends(models):
     """Per model file its operators in words, and its inputs and outputs."""
-    return [{"name": name, "operators": operators(facts["operators"]), "tensors": [
-        (tensor["name"], dict(tensor, end=end, shape=" × ".join(map(str, tensor["shape"]))))
-        for end in ("input", "output") for tensor in facts[end + "s"]]}
-            for name, facts in models.items()]
+    found = []
+    for name, facts in models.items():
+        tensors = [(tensor["name"], dict(tensor, end=end, shape=" × ".join(map(
+            str, tensor["shape"])))) for end in ("input", "output") for tensor in facts[end + "s"]]
+        keys = [key for key in ("end", "shape", "type", "scale", "zero_point")
+                if any(key in tensor for _, tensor in tensors)]
+        found.append({"name": name, "operators": operators(facts["operators"]),
+                      "columns": keys, "tensors": tensors})
+    return found
 
 
 def operators(items):
-    """ADD v1 (3 times), ..."""
-    return ", ".join("%s v%d (%s)" % (item["operator"], item["version"], counted(
-        item["count"], "time")) for item in items)
+    """3 × MUL v1, 1 × ADD v2"""
+    return ", ".join("%d × %s v%d" % (item["count"], item["operator"], item["version"])
+                     for item in items)
 
 
 def runtimes(path):
-    """A table of runtimes as it stands in a CSV file."""
+    """How far every file's output is from 1.15's own under each runtime, or why there is none.
+
+    path : a .json, [{"file", "runtimes": {name: {"status", "max_of_std" or "says"}}}]
+    """
     if path is None:
         return None
-    table = pd.read_csv(path)
-    rows = [(row[0], dict(zip(table.columns[1:], row[1:])))
-            for row in table.astype(object).where(table.notnull(), None).values.tolist()]
-    return {"corner": table.columns[0], "columns": list(table.columns[1:]), "rows": rows}
+    table = read_json(path)
+    rows = [(row["file"], {name: found.get("max_of_std", found["status"])
+                           for name, found in row["runtimes"].items()}) for row in table]
+    says = ["%s, %s: %s" % (row["file"], name, found["says"]) for row in table
+            for name, found in row["runtimes"].items() if found.get("says")]
+    return {"columns": list(table[0]["runtimes"]) if table else [], "rows": rows, "says": says}
 
 
 # ---- pictures of the record --------------------------------------------------------------------

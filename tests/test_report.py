@@ -1,6 +1,7 @@
-"""The page: one file, nothing asked of any network, the numbers of the files that it is made from."""
+"""The page: one file, nothing asked of any network, the numbers of its input files."""
 import base64
 import hashlib
+import html
 import html.parser
 import io
 import json
@@ -12,6 +13,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 import report
@@ -32,8 +34,9 @@ DETECTORS = ["keras", "frozen", "step_float32", "step_int8", "linear_forecaster"
 
 
 def metrics_of(place):
-    return {"vus_pr": 0.7 - 0.0512345 * place, "vus_roc": 0.9, "auc_pr": 0.61, "event_recall": 2 / 3,
-            "false_alarms_per_day": 0.4567, "median_delay_s": 120.0 if place else None}
+    return {"vus_pr": 0.7 - 0.0512345 * place, "vus_roc": 0.9, "auc_pr": 0.61,
+            "event_recall": 2 / 3, "false_alarms_per_day": 0.4567,
+            "median_delay_s": 120.0 if place else None}
 
 
 def model(form, precision, size):
@@ -54,7 +57,7 @@ def write_inputs(folder):
     columns = ["start", "end", "kind", "channels", "severity"]
     write_events(str(folder / "events.csv"), pd.DataFrame(EVENTS, columns=columns))
     (folder / "requirements.lock").write_text("numpy==1.18.5 \\\n    --hash=sha256:ab\n")
-    (folder / "params.yaml").write_text("train:\n  units: 64  # <hidden>\n")
+    shutil.copy(os.path.join(ROOT, "params.yaml"), str(folder))
     (folder / "convert").mkdir()
     for name, facts in (("step_float32", model("step", "float32", 74000)),
                         ("step_int8", model("step", "int8", 23000))):
@@ -219,7 +222,9 @@ def test_hashes_are_those_of_the_files(page, folder):
 
 
 def test_names_from_files_cannot_become_markup(page):
-    assert not page.all("b") and "# <hidden>" in page.text
+    assert not page.all("b")
+    for image in page.all("img")[:2]:
+        assert "3 channels" in image["alt"]
 
 
 def test_the_same_input_gives_the_same_bytes(page, folder):
@@ -261,6 +266,21 @@ def test_without_labels_the_page_says_so_and_shows_the_rest(unlabelled):
     assert not {"recall", "curves"} & {section.get("id") for section in page.all("section")}
 
 
+def test_an_empty_event_table_is_no_label_and_blanks_in_one_are_unknown(unlabelled):
+    path = unlabelled / "events.csv"
+    head = path.read_text().splitlines()[0]
+    path.write_text(head + "\n")
+    assert "The test record has no event table" in make(unlabelled, "--events", str(path)).text
+    path.write_text(head + "\n100,120,,,\n")
+    assert "unknown of unknown (unknown) at" in make(unlabelled, "--events", str(path)).text
+
+
+def test_parameters_are_shown_by_their_values(page, folder):
+    shown = page.source.split("<pre><code>")[1].split("</code></pre>")[0]
+    with open(str(folder / "params.yaml")) as file:
+        assert yaml.safe_load(html.unescape(shown)) == yaml.safe_load(file)
+
+
 def test_what_evaluate_did_not_write_is_left_out_with_a_sentence(tmp_path):
     write_inputs(tmp_path)
     for folder in ("evaluate", "convert"):
@@ -274,10 +294,14 @@ def test_what_evaluate_did_not_write_is_left_out_with_a_sentence(tmp_path):
 
 
 def test_a_table_of_runtimes_is_shown_when_given(folder, page):
-    (folder / "runtimes.csv").write_text("file,runtime,median_us\nstep_int8,LiteRT,3.5\n")
-    shown = make(folder, "--runtimes", str(folder / "runtimes.csv"))
-    assert ["step_int8", "LiteRT", "3.5"] in shown.rows
-    assert ["step_int8", "LiteRT", "3.5"] not in page.rows
+    (folder / "runtimes.json").write_text(json.dumps([{"file": "step_int8.tflite", "runtimes": {
+        "tf 1.15.5": {"status": "ok", "max_of_std": 0.0},
+        "litert": {"status": "ok", "max_of_std": 0.081},
+        "tflm": {"status": "refused", "says": "node->inputs->size != 24"}}}]))
+    shown = make(folder, "--runtimes", str(folder / "runtimes.json"))
+    assert ["step_int8.tflite", "0", "0.081", "refused"] in shown.rows
+    assert "step_int8.tflite, tflm: node->inputs->size != 24" in shown.text
+    assert 'id="runtimes"' not in page.source
 
 
 def test_scores_of_another_record_are_refused(tmp_path):
@@ -315,8 +339,8 @@ def test_the_busiest_stretch_holds_the_most_kinds():
 
 
 def test_a_cut_keeps_what_reaches_into_it():
-    part = scored([(90, 120, "drift", ["b"]), (300, 310, "bias", ["a"])], [(95, 99), (99, 250)]).cut(
-        100, 200, ["b"])
+    events = [(90, 120, "drift", ["b"]), (300, 310, "bias", ["a"])]
+    part = scored(events, [(95, 99), (99, 250)]).cut(100, 200, ["b"])
     assert part.events == [(0, 20, "drift", ["b"])]
     assert part.alarms.tolist() == [[0, 100]]
     assert part.values.shape == (100, 1) and len(part.time) == len(part.score) == 100

@@ -48,7 +48,8 @@ def test_columns_are_aligned_and_fit_a_terminal():
 def test_without_labels_the_table_shows_what_there_is():
     metrics = {"keras": {"alarms_per_day": 0.5, "score_median": 0.25}}
     assert [line.split() for line in results.table(metrics, {})] == [
-        ["detector", "alarms_per_day", "score_median"], ["model", "files"], ["keras", "0.5", "0.25"]]
+        ["detector", "alarms_per_day", "score_median"], ["model", "files"],
+        ["keras", "0.5", "0.25"]]
 
 
 def test_a_model_file_of_any_name_is_a_model():

@@ -6,7 +6,7 @@ HEADLINE = {  # key of metrics.json -> (decimals, what it is)
     "vus_pr": (3, "volume under the precision-recall surface, 0 to 1"),
     "auc_pr": (3, "area under precision and recall per sample, 0 to 1"),
     "event_recall": (3, "share of the events with an alarm inside"),
-    "false_alarms_per_day": (2, "runs of alarms outside every event, per day"),
+    "false_alarms_per_day": (2, "runs of alarms that touch no event; one that never ends is none"),
     "median_delay_s": (0, "from an event's start to its first alarm, detected events only"),
 }
 
