@@ -38,6 +38,9 @@ OVERVIEW_ROWS, OVERVIEW_CHANNELS = 2000, 3
 
 def main(argv):
     args = arguments(argv)
+    for folder in (args.evaluate, args.convert):
+        if not os.path.isdir(folder):
+            raise UserError("%s: no such folder" % folder)
     page, picture = report(args)
     if args.picture:
         write_bytes(args.picture, picture)
@@ -51,7 +54,7 @@ def arguments(argv):
     cli.add_argument("--test", required=True, help="the record that was scored (CSV)")
     cli.add_argument("--events", help="its event table (CSV); without it nothing needs labels")
     cli.add_argument("--lock", required=True, help="requirements.lock of the stages")
-    cli.add_argument("--params", default="params.yaml")
+    cli.add_argument("--params", default="params.yaml", help="every stage's parameters")
     cli.add_argument("--runtimes", help="what scripts/runtimes.py wrote (.json)")
     cli.add_argument("--artifacts", nargs="*", default=[], help="more files or folders to hash")
     cli.add_argument("--out", required=True, help="page to write (.html)")

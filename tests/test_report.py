@@ -312,7 +312,8 @@ def test_scores_of_another_record_are_refused(tmp_path):
         make(tmp_path)
 
 
-@pytest.mark.parametrize("option", ["--test", "--events", "--lock", "--params", "--artifacts"])
+@pytest.mark.parametrize("option", ["--evaluate", "--convert", "--test", "--events", "--lock",
+                                    "--params", "--runtimes", "--artifacts"])
 def test_a_missing_file_is_named(folder, option):
     with pytest.raises(UserError, match="nowhere"):
         report.main(arguments(folder) + [option, str(folder / "nowhere")])
