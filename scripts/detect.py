@@ -9,7 +9,7 @@ In:  a CSV log with the channels that the model was trained on, a time column be
      (docs/your-own-data.md has the dialects), and what convert, evaluate and train made.
 Out: one line per change. `start` and `end` count samples from 0, gaps in the time included, and
      the end is the first sample after the alarm; `peak_score` is the highest so far, in decades.
-     `event` is begin, end, or open: an alarm that lasts when the log ends.
+     `event` is begin, end, or open: an alarm that lasts when the log ends, at `end`.
 
 On a device: any Python from 3.7 on, numpy, and one of tflite-runtime, ai-edge-litert, tensorflow.
 """
@@ -121,8 +121,8 @@ def watch(blocks, timed, detector, alarms, write, envelope):
                 say(event, block.time[at:at + 1], row)
     finally:
         if alarms.rows and alarms.rows[-1][1] is None:
-            say("open", last, alarms.rows[-1])
             alarms.rows[-1][1] = n
+            say("open", last, alarms.rows[-1])
 
 
 def draw(path, envelope, names, threshold, alarms):

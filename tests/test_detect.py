@@ -1,0 +1,330 @@
+"""Detecting by hand: alarms as they begin and end, from a file, a pipe or a file that grows."""
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import detect
+from kit.cli import UserError
+from kit.stream import Alarms, Envelope, StreamDetector
+from kit.windows import Scaler
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+SCRIPT = os.path.join(ROOT, "scripts", "detect.py")
+MODERN = os.path.join(ROOT, ".venv-litert", "bin", "python")
+
+
+class Persistence:
+    """A step model that forecasts the sample before plus a tenth of the step to it."""
+
+    form = "step"
+
+    def __init__(self, source=None):
+        self.last = 0
+
+    def stream(self, samples):
+        before = np.concatenate([np.zeros((1, samples.shape[1])) + self.last, samples[:-1]])
+        self.last = samples[-1]
+        return (samples + 0.1 * (samples - before)).astype(np.float32)
+
+
+class LargestResidual:
+    """A scorer without memory."""
+
+    def __init__(self, detector):
+        pass
+
+    def update(self, samples, forecasts):
+        return np.nan_to_num(np.abs(samples - forecasts)).max(axis=1)
+
+
+FITTED = {"threshold": 2.5, "warm_up_samples": 3, "interval_s": 60.0}
+
+
+@pytest.fixture
+def kit(tmp_path, monkeypatch):
+    """A folder with a log of two channels, with an alarm in row 6, and all that detect reads."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("detect.Model", Persistence)
+    monkeypatch.setattr("kit.stream.Scorer", LargestResidual)
+    (tmp_path / "step_int8.tflite").write_bytes(b"")
+    (tmp_path / "detectors.json").write_text(json.dumps({"step_int8": FITTED}))
+    (tmp_path / "scaler.json").write_text(
+        json.dumps({"channels": ["a", "b"], "mean": [10, 0], "std": [2, 1]}))
+    write_log([10, 10, 10, 10, 11, 10, 17, 16, 10, 10])
+    return tmp_path
+
+
+def write_log(values, path="plant.csv", first=0, mode="w"):
+    with open(path, mode) as file:
+        file.write("" if first else "time,a,b\n")
+        for row, value in enumerate(values, first):
+            file.write("2021-03-01T00:%02d:00Z,%g,0\n" % (row, value))
+
+
+def arguments(log="plant.csv", *more):
+    return ["--log", log, "--model", "step_int8.tflite", "--detector", "detectors.json",
+            "--scaler", "scaler.json"] + list(more)
+
+
+def rows(text):
+    return [list(row.values()) for row in csv.DictReader(io.StringIO(text))]
+
+
+def test_alarms_begin_and_end(kit, capsys):
+    detect.main(arguments())
+    assert rows(capsys.readouterr().out) == [
+        ["begin", "6", "", "2021-03-01T00:06:00Z", "3.55"],
+        ["end", "6", "7", "2021-03-01T00:07:00Z", "3.55"],
+        ["begin", "8", "", "2021-03-01T00:08:00Z", "2.95"],
+        ["end", "8", "9", "2021-03-01T00:09:00Z", "2.95"]]
+
+
+def test_json_lines_and_an_alarm_that_lasts(kit, capsys):
+    write_log([10, 10, 10, 10, 17])
+    detect.main(arguments("plant.csv", "--format", "jsonl"))
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found == [
+        {"event": "begin", "start": 4, "end": None, "time": "2021-03-01T00:04:00Z",
+         "peak_score": 3.5},
+        {"event": "open", "start": 4, "end": 5, "time": "2021-03-01T00:04:00Z", "peak_score": 3.5}]
+
+
+def test_the_first_forecasts_are_not_used(kit, capsys):
+    write_log([10, 30, 10, 10, 10, 10])
+    detect.main(arguments())
+    assert rows(capsys.readouterr().out) == []
+
+
+def test_a_log_without_times_and_with_columns_in_another_order(kit, capsys):
+    values = [10, 10, 10, 10, 17, 17, 17, 17]
+    (kit / "plant.csv").write_text("b,a\n" + "".join("0,%g\n" % value for value in values))
+    detect.main(arguments())
+    assert rows(capsys.readouterr().out) == [["begin", "4", "", "", "3.5"],
+                                             ["end", "4", "5", "", "3.5"]]
+
+
+def test_gaps_count_as_samples(kit, capsys):
+    write_log([10, 10, 10, 10, 10])
+    write_log([17], first=9, mode="a")
+    detect.main(arguments())
+    assert [row[:4] for row in rows(capsys.readouterr().out)] == [
+        ["begin", "9", "", "2021-03-01T00:09:00Z"], ["open", "9", "10", "2021-03-01T00:09:00Z"]]
+
+
+@pytest.mark.parametrize("header, more, words", [
+    ("time,a", [], "plant.csv does not have the channels .*; it lacks b$"),
+    ("time,a,b,c", [], "the model does not know c .--ignore"),
+    ("time,a,c", [], "it lacks b; the model does not know c"),
+    ("time,a,b", ["--ignore", "c"], "plant.csv has no column c"),
+])
+def test_other_channels_are_refused_by_name(kit, header, more, words):
+    (kit / "plant.csv").write_text(header + "\n")
+    with pytest.raises(UserError, match=words):
+        detect.main(arguments("plant.csv", *more))
+
+
+def test_a_column_may_be_left_out(kit, capsys):
+    (kit / "plant.csv").write_text("time,note,a,b\n2021-03-01,x,10,0\n")
+    detect.main(arguments("plant.csv", "--ignore", "note"))
+    assert rows(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("change, words", [
+    (["--model", "window_int8.tflite"], "detectors.json has no detector window_int8; it has step_"),
+    (["--scaler", "nowhere.json"], "nowhere.json: No such file"),
+    (["--log", "nowhere.csv"], "nowhere.csv: no such file"),
+    (["--log", "nowhere.csv", "--follow"], "nowhere.csv: No such file"),
+])
+def test_what_is_not_there_is_named(kit, change, words):
+    with pytest.raises(UserError, match=words):
+        detect.main(arguments() + change)
+
+
+def test_another_sampling_rate_is_refused(kit):
+    (kit / "plant.csv").write_text("time,a,b\n1000,10,0\n1010,10,0\n")
+    with pytest.raises(UserError, match="row 2 at .* is not 60 s after the row before it"):
+        detect.main(arguments())
+
+
+def test_the_picture_is_written_also_when_the_log_breaks_off(kit):
+    with open("plant.csv", "a") as file:
+        file.write("2021-03-01T00:10:00Z,x,0\n")
+    with pytest.raises(UserError, match="row 11, column a: 'x' is not a number"):
+        detect.main(arguments("plant.csv", "--plot", "plant.png"))
+    assert (kit / "plant.png").read_bytes().startswith(b"\x89PNG")
+
+
+# ---- the parts
+
+
+@pytest.mark.parametrize("cut", [1, 3, 100])
+def test_alarms_are_the_runs_of_high_scores_however_they_are_cut(cut):
+    rng = np.random.Generator(np.random.PCG64(1))
+    scores = rng.random(200)
+    alarms, said = Alarms(), []
+    for first in range(0, len(scores), cut):
+        piece = scores[first:first + cut]
+        said += [(event, first + at, row) for event, at, row in alarms.update(first, piece, 0.6)]
+    flags = np.concatenate([[0], scores >= 0.6, [0]]).astype(int)
+    expected = np.flatnonzero(np.diff(flags)).reshape(-1, 2)
+    closed = [row if row[1] is not None else [row[0], len(scores), row[2]] for row in alarms.rows]
+    assert [row[:2] for row in closed] == expected.tolist()
+    assert [row[2] for row in closed] == [scores[a:b].max() for a, b in expected]
+    assert [at for event, at, _ in said if event == "begin"] == expected[:, 0].tolist()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 7, 40])
+def test_a_stream_in_pieces_scores_as_the_whole(cut, monkeypatch):
+    monkeypatch.setattr("kit.stream.Scorer", LargestResidual)
+    rng = np.random.Generator(np.random.PCG64(2))
+    values = rng.normal(size=(40, 2))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    scaler = Scaler(["a", "b"], np.zeros(2), np.ones(2))
+    whole = StreamDetector(Persistence(), scaler, FITTED).update(values)
+    stream = StreamDetector(Persistence(), scaler, FITTED)
+    pieces = [stream.update(values[i:i + cut]) for i in range(0, 40, cut)]
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    assert (whole[:3] == 0).all() and whole[3:].any()
+
+
+def test_the_envelope_keeps_extremes_in_bounded_memory(monkeypatch):
+    monkeypatch.setattr(Envelope, "LIMIT", 16)
+    values = np.arange(1000.0)[:, None] % 100
+    envelope = Envelope(1)
+    for first in range(0, 1000, 37):
+        envelope.add(first, values[first:first + 37])
+    assert envelope.size == 64 and envelope.low.shape == (16, 1)
+    for stretch in range(16):
+        part = values[64 * stretch:64 * stretch + 64]
+        assert (envelope.low[stretch], envelope.high[stretch]) == (part.min(), part.max())
+
+
+# ---- a real model, in the stages' environment and on a small device's
+
+
+PIPELINE = """
+set -e
+D=data/generate M=models
+run() { sh %s/scripts/run "$@"; }
+run generate --train $D/train.csv --validation $D/validation.csv --test $D/test.csv \\
+    --events $D/events.csv
+run train --train $D/train.csv --validation $D/validation.csv --model $M/train/keras_model.h5 \\
+    --scaler $M/train/scaler.json --history $M/train/history.csv
+run freeze $M/train/keras_model.h5 --form window --form step --window-steps 12 \\
+    --windows $D/validation.csv --scaler $M/train/scaler.json --out $M/freeze
+run convert $M/freeze/step.pb --form step --precision int8 --keras $M/train/keras_model.h5 \\
+    --calibration $D/train.csv --validation $D/validation.csv --scaler $M/train/scaler.json \\
+    --output $M/convert/step_int8.tflite
+run evaluate --train $D/train.csv --validation $D/validation.csv --test $D/test.csv \\
+    --events $D/events.csv --scaler $M/train/scaler.json --history $M/train/history.csv \\
+    --keras $M/train/keras_model.h5 --frozen $M/freeze/window.pb --tflite $M/convert \\
+    --out reports/evaluate
+""" % ROOT
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder in which the stages ran on the smoke parameters, with one .tflite file."""
+    folder = tmp_path_factory.mktemp("built")
+    with open(os.path.join(ROOT, "tests", "smoke.yaml")) as file:
+        (folder / "params.yaml").write_text(file.read())
+    done = subprocess.run(["sh", "-c", PIPELINE], cwd=str(folder), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def modern(*more):
+    """The command on a modern Python that has numpy and LiteRT, and nothing of the stages'."""
+    if not os.path.exists(MODERN):
+        pytest.skip("there is no .venv-litert: `make runtimes` builds it")
+    return [MODERN, SCRIPT] + list(more)
+
+
+def run(command, folder, **options):
+    done = subprocess.run(command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          universal_newlines=True, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def alarms_of(text):
+    return [[int(row[1]), int(row[2]), float(row[4])] for row in rows(text) if row[0] != "begin"]
+
+
+@pytest.mark.slow
+def test_alarms_on_the_test_part_are_those_of_evaluate(built):
+    with open(str(built / "reports" / "evaluate" / "alarms.csv")) as file:
+        expected = [[int(row["start"]), int(row["end"]), float(row["peak_score"])]
+                    for row in csv.DictReader(file) if row["detector"] == "step_int8"]
+    assert expected
+    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv"], built)
+    assert alarms_of(found) == expected
+
+
+@pytest.mark.slow
+def test_a_modern_python_with_numpy_and_one_runtime_suffices(built):
+    imported = run([modern()[0], "-c", "import importlib.util as u\nprint([n for n in ("
+                    "'tensorflow', 'pandas', 'sklearn', 'yaml') if u.find_spec(n)])"], built)
+    assert imported == "[]\n"
+    theirs = alarms_of(run([sys.executable, SCRIPT, "--log", "data/generate/test.csv"], built))
+    ours = alarms_of(run(modern("--log", "data/generate/test.csv"), built))
+    assert len(ours) == len(theirs)
+    # int8 kernels differ in a last step of rounding between the runtimes
+    np.testing.assert_allclose(ours, theirs, rtol=0.1, atol=2)
+
+
+@pytest.mark.slow
+def test_rows_that_arrive_one_by_one_raise_alarms_at_once(built):
+    with open(str(built / "data" / "generate" / "test.csv")) as file:
+        lines = file.readlines()
+    with subprocess.Popen(modern("--log", "-", "--format", "jsonl"), cwd=str(built),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, universal_newlines=True) as process:
+        process.stdin.writelines(lines[:1300])
+        process.stdin.flush()
+        first = json.loads(process.stdout.readline())  # while standard input is open
+        process.stdin.writelines(lines[1300:])
+        process.stdin.close()
+        rest = process.stdout.read()
+    whole = run(modern("--log", "data/generate/test.csv", "--format", "jsonl"), built)
+    assert [first] + [json.loads(line) for line in rest.splitlines()] == [
+        json.loads(line) for line in whole.splitlines()]
+
+
+@pytest.mark.slow
+def test_a_file_that_grows_is_followed_until_ctrl_c(built, tmp_path):
+    with open(str(built / "data" / "generate" / "test.csv")) as file:
+        text = file.read()
+    log = tmp_path / "growing.csv"
+    log.write_text(text[:30007])  # within a row
+    with subprocess.Popen(modern("--log", str(log), "--follow"), cwd=str(built),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          universal_newlines=True) as process:
+        process.stdout.readline()
+        with open(str(log), "a") as file:
+            file.write(text[30007:])
+        seen = [process.stdout.readline() for _ in range(2)]
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.stdout.read(), process.stderr.read()
+    assert (process.returncode, "Traceback" in errors) == (130, False)
+    whole = run(modern("--log", "data/generate/test.csv"), built).splitlines(True)
+    assert seen + rest.splitlines(True) == whole[1:]
+
+
+@pytest.mark.slow
+def test_a_closed_pipe_ends_quietly(built):
+    command = "%s --log data/generate/test.csv | head -1" % " ".join(modern())
+    done = subprocess.run(["sh", "-c", command], cwd=str(built), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True)
+    assert done.stdout == "event,start,end,time,peak_score\n"
+    assert "Error" not in done.stderr
