@@ -1,19 +1,210 @@
-"""What a process of kit.worker does with a model file in its environment: run it, time it.
+"""What a process of kit.worker does in its environment: run a model, time it.
 
-Needs numpy and the runtime; runs under CPython 3.7 and later.
+Needs numpy and what the asked contender needs; runs under CPython 3.7 and later. A contender is
+made once, run on given input (so that what is timed is known to be right), and then called over
+and over with its last input.
 """
+import ctypes
+import gc
+import time
+
 import numpy as np
 
 from kit import interpreter
 
 interpreter.RUNTIMES.setdefault("tflite_micro", "kit.micro")
 
+_loaded = {}
+
 
 def run(runtime, model, samples, output):
     """The output of a .tflite file for windows (n, T, C) or a stream (n, C), .npy to .npy."""
-    loaded = interpreter.Model(model, runtime)
-    compute = loaded.stream if loaded.form == "step" else loaded.predict
-    np.save(output, compute(np.load(samples)))
+    np.save(output, TFLite(model, runtime).outputs(np.load(samples)))
 
 
-COMMANDS = {"run": run}
+def load(name, kind, samples, output, **arguments):
+    """Make a contender of that kind, run it on samples (.npy), keep its output (.npy)."""
+    _loaded[name] = KINDS[kind](**arguments)
+    np.save(output, _loaded[name].outputs(np.load(samples)))
+
+
+def measure(name, seconds):
+    """Microseconds of this process' CPU time per call, over about that many seconds.
+
+    CPU time, so that others on the machine count as little as can be.
+    """
+    calls = _loaded[name].calls
+    gc.disable()
+    calls(3)  # its weights into the caches
+    count, taken = 1, _nanoseconds(calls, 1)
+    while taken < 0.5e9 * seconds and count < 1e7:
+        count = max(count + 1, int(min(10, 1e9 * seconds / max(taken, 1)) * count))
+        taken = _nanoseconds(calls, count)
+    return taken / count / 1e3
+
+
+def _nanoseconds(calls, count):
+    start = time.process_time_ns()
+    calls(count)
+    return time.process_time_ns() - start
+
+
+class TFLite:
+    """A .tflite file; a call is invoke() alone."""
+
+    def __init__(self, path, runtime):
+        self.model = interpreter.Model(path, runtime)
+        self._raw = self.model._interpreter
+        self._micro = runtime == "tflite_micro"  # its inputs do not outlive a call
+
+    def outputs(self, samples):
+        self._first = samples[:1]
+        step = self.model.form == "step"
+        return (self.model.stream if step else self.model.predict)(samples)
+
+    def calls(self, count):
+        raw, model = self._raw, self.model
+        if not self._micro:
+            for _ in range(count):
+                raw.invoke()
+            return
+        inputs = [model.inputs[0].quantized(self._first)] + list(model._held)
+        for _ in range(count):
+            for index, value in enumerate(inputs):
+                raw.set_tensor(index, value)
+            raw.invoke()
+
+
+class Live(TFLite):
+    """A .tflite file as a program on a stream uses it: a sample comes, a forecast goes."""
+
+    def outputs(self, samples):
+        self._samples = samples  # windows of the newest samples, or the stream
+        return super().outputs(samples)
+
+    def calls(self, count):
+        call = self.model.stream if self.model.form == "step" else self.model.predict
+        items, size = self._samples, len(self._samples)
+        for number in range(count):
+            place = number % size
+            call(items[place:place + 1])
+
+
+class Onnx:
+    """An ONNX file in onnxruntime, one thread, inputs and outputs bound beforehand."""
+
+    def __init__(self, path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        self._binding = self._session.io_binding()
+        self._binding.bind_output("output")
+
+    def outputs(self, samples):
+        found = []
+        for sample in samples:
+            self._binding.bind_cpu_input("window", np.ascontiguousarray(sample[:, None]))
+            self.calls(1)
+            found.append(self._binding.copy_outputs_to_cpu()[0][0])
+        return np.stack(found)
+
+    def calls(self, count):
+        for _ in range(count):
+            self._session.run_with_iobinding(self._binding)
+
+
+class Numpy:
+    """The recurrence as a loop in numpy; windows, or a stream."""
+
+    def __init__(self, weights):
+        w = np.load(weights)
+        self._kernel, self._bias = np.concatenate([w["kernel"], w["recurrent"]]), w["bias"]
+        self._dense, self._dense_bias = w["dense"], w["dense_bias"]
+        self._units = len(w["recurrent"])
+
+    def outputs(self, samples):
+        self._last = samples[-1]
+        return np.stack([self._window(sample) for sample in samples])
+
+    def calls(self, count):
+        for _ in range(count):
+            self._window(self._last)
+
+    def _window(self, window):
+        h = c = np.zeros(self._units, np.float32)
+        for x in window:
+            i, f, g, o = (np.concatenate([x, h]) @ self._kernel + self._bias).reshape(4, -1)
+            c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+            h = _sigmoid(o) * np.tanh(c)
+        return h @ self._dense + self._dense_bias
+
+
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class C:
+    """scripts/bench_step.c, compiled; form "window", "step" (both looping in C) or "call"
+    (one step for each call from Python, as an interpreter is called)."""
+
+    def __init__(self, library, weights, form):
+        w, self._form, self._library = np.load(weights), form, ctypes.CDLL(library)
+        kernel = np.concatenate([w["kernel"], w["recurrent"]])  # (C + U, 4 U)
+        gates = kernel.reshape(len(kernel), 4, -1).transpose(1, 0, 2)
+        self._model = _aligned(np.concatenate([a.ravel() for a in (
+            gates, w["bias"], w["dense"], w["dense_bias"])]))
+        self._y = np.zeros(len(w["dense_bias"]), np.float32)
+        self._xh, self._c = _aligned(np.zeros(len(kernel))), _aligned(np.zeros(len(gates[0, 0])))
+
+    def outputs(self, samples):
+        found = []
+        for sample in samples:
+            self._call = self._bound(np.ascontiguousarray(sample))
+            self._call(1)
+            found.append(self._y.copy())
+        return np.stack(found)
+
+    def _bound(self, sample):
+        held = [self._model, sample] + (
+            [self._y] if self._form == "window" else [self._xh, self._c, self._y])
+        function = self._library.window if self._form == "window" else self._library.sample
+        function.restype = None
+        places = [ctypes.c_void_p(array.ctypes.data) for array in held]
+        self._held = held
+        return lambda count: function(*places, ctypes.c_long(count))
+
+    def calls(self, count):
+        if self._form != "call":
+            self._call(count)
+            return
+        call = self._call
+        for _ in range(count):
+            call(1)
+
+
+class Peak:
+    """80 fused multiply-adds of float32 a call: what the core can do at most."""
+
+    def __init__(self, library):
+        self._peak = ctypes.CDLL(library).peak
+        self._peak.restype = ctypes.c_float
+
+    def outputs(self, samples):
+        return samples
+
+    def calls(self, count):
+        self._peak(ctypes.c_float(0.5), ctypes.c_float(0.1), ctypes.c_long(count))
+
+
+def _aligned(values):
+    """A float32 copy that starts on 32 bytes."""
+    room = np.zeros(values.size + 8, np.float32)
+    start = (-room.ctypes.data // 4) % 8
+    room[start:start + values.size] = values
+    return room[start:start + values.size]
+
+
+KINDS = {"tflite": TFLite, "live": Live, "onnx": Onnx, "numpy": Numpy, "c": C, "peak": Peak}
+COMMANDS = {"run": run, "load": load, "measure": measure}

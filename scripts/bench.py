@@ -1,0 +1,306 @@
+"""Time every .tflite file in every runtime against what else computes the same, side by side.
+
+    sh scripts/run bench models/convert --keras models/train/keras_model.h5 \\
+        --record data/generate/test.csv --scaler models/train/scaler.json --out reports/bench
+
+in   a folder of .tflite files, the .h5 they came from (one LSTM, one Dense), a record with scaler
+out  OUT.md, the tables as printed, and OUT.json, every round in microseconds
+
+Peers: TensorFlow 2's conversion of the same weights, onnxruntime, a numpy loop, a C loop compiled
+here by the system's cc (the practical limit), and the core's peak of fused multiply-adds (the
+physical one). One thread on one CPU; a slice of each in turn, round after round, so that what else
+the machine does meets all alike; ratios are medians over the rounds. Every contender is run on real
+windows first and its error stands in the table. docs/speed.md explains the figures.
+"""
+import os
+import subprocess
+import tempfile
+from typing import NamedTuple
+
+import numpy as np
+
+from kit import contenders
+from kit.cli import UserError, parser, progress, read_json, run, write_json, write_text
+from kit.network import read_network
+from kit.samples import read_samples
+from kit.worker import ROOT, Refused, Worker
+
+RUNTIMES = {"tf 1.15.5": (".venv", "tensorflow"), "tflite": (".venv-tflite", "tflite_runtime"),
+            "litert": (".venv-litert", "ai_edge_litert"), "tflm": (".venv-tflm", "tflite_micro")}
+LITERT, PEERS = ".venv-litert", ".venv-peers"
+WINDOWS, STREAM, CALIBRATION = 20, 120, 100
+SLICE_S = 0.004  # of one contender in one round
+C_SOURCE = os.path.join(ROOT, "scripts", "bench_step.c")
+
+
+class Case(NamedTuple):
+    """A contender: what it computes with, where it runs, and on what."""
+
+    name: str
+    what: str  # window or step
+    worker: tuple  # (environment, number): cases with the same one share a process
+    kind: str  # of kit.contenders
+    arguments: dict
+    path: str = ""  # of its file, for the size
+
+
+class Bench(NamedTuple):
+    """What all contenders share."""
+
+    weights: str  # .npz
+    steps: int
+    windows: np.ndarray  # (n, T, C)
+    stream: np.ndarray  # (n, C)
+    scratch: str
+
+
+def main(argv):
+    args = arguments(argv)
+    layers = one_lstm(read_network(args.keras), args.keras)
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = prepared(args, layers, scratch)
+        cases = own_cases(args.models) + peer_cases(bench) + limit_cases(bench, args.models)
+        results = measured(cases, bench, args.rounds)
+    facts = dict(work(layers, bench.steps), **sizes(args.models))
+    text = table(results) + "\n" + targets(results, facts)
+    write_text(args.out + ".md", text)
+    write_json(args.out + ".json", {"facts": facts, "results": results})
+    print(text, end="")
+
+
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("models", help="folder of .tflite files with their .json")
+    p.add_argument("--keras", required=True, help="the .h5 that they came from")
+    p.add_argument("--record", required=True, help="record .csv with real windows")
+    p.add_argument("--scaler", required=True, help="scaler.json of the record")
+    p.add_argument("--out", required=True, help="path of the two reports, without an ending")
+    p.add_argument("--rounds", type=int, default=41, help="default: %(default)s")
+    return p.parse_args(argv)
+
+
+def one_lstm(network, path):
+    """(LSTM, Dense) of the network; UserError when it is another one."""
+    kinds = [layer.kind for layer in network.layers]
+    if kinds != ["LSTM", "Dense"]:
+        raise UserError("%s: the peers are written for one LSTM and one Dense layer, not for %s"
+                        % (path, ", ".join(kinds)))
+    return network.layers
+
+
+def prepared(args, layers, scratch):
+    """Weights and inputs where every process finds them."""
+    lstm, dense = layers
+    weights = os.path.join(scratch, "weights.npz")
+    np.savez(weights, kernel=lstm.weights["kernel"], recurrent=lstm.weights["recurrent"],
+             bias=lstm.weights["bias"], dense=dense.weights["kernel"],
+             dense_bias=dense.weights["bias"])
+    steps = read_json(os.path.join(args.models, "window_float32.json"))["inputs"][0]["shape"][1]
+    samples = read_samples(args.record, args.scaler, len(lstm.weights["kernel"]), steps)
+    bench = Bench(weights, steps, samples.windows(WINDOWS), samples.stream[:STREAM], scratch)
+    np.save(os.path.join(scratch, "window.npy"), bench.windows)
+    np.save(os.path.join(scratch, "step.npy"), bench.stream)
+    np.save(os.path.join(scratch, "calibration.npy"), samples.windows(CALIBRATION))
+    return bench
+
+
+# --- the contenders ---------------------------------------------------------------------------
+
+
+def own_cases(folder):
+    """Every file of the folder in every runtime."""
+    names = sorted(name[:-7] for name in os.listdir(folder) if name.endswith(".tflite"))
+    if not names:
+        raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
+    return [tflite_case("%s, %s" % (name, column), venv, runtime,
+                        os.path.abspath(os.path.join(folder, name + ".tflite")),
+                        "step" if name.startswith("step") else "window")
+            for name in names for column, (venv, runtime) in RUNTIMES.items()]
+
+
+def tflite_case(name, venv, runtime, path, what):
+    return Case(name, what, (venv, 0), "tflite", {"path": path, "runtime": runtime}, path)
+
+
+def peer_cases(bench):
+    """TensorFlow 2's files in LiteRT, onnxruntime, numpy."""
+    cases = []
+    for keras, precision in (("2", "float32"), ("2", "int8"), ("3", "float32")):
+        name = "TF 2 Keras %s %s, litert" % (keras, precision)
+        path = os.path.join(bench.scratch, "keras%s_%s.tflite" % (keras, precision))
+        made("tf2", weights=bench.weights, steps=bench.steps, keras=keras, precision=precision,
+             calibration=os.path.join(bench.scratch, "calibration.npy"), output=path)
+        cases.append(tflite_case(name, LITERT, "ai_edge_litert", path, "window"))
+    for precision in ("float32", "dynamic"):
+        path = os.path.join(bench.scratch, precision + ".onnx")
+        made("onnx", weights=bench.weights, steps=bench.steps, precision=precision, output=path)
+        cases.append(Case("onnxruntime %s" % precision, "window", (PEERS, 0), "onnx",
+                          {"path": path}, path))
+    return cases + [Case("numpy loop", "window", (PEERS, 0), "numpy", {"weights": bench.weights})]
+
+
+def made(command, **arguments):
+    """Run a command of kit.peers in a process of its own."""
+    with Worker(PEERS, "kit.peers") as worker:
+        worker.ask(command, **arguments)
+
+
+def limit_cases(bench, folder):
+    """The C loop, the core's peak, and both ways to follow a stream in Python."""
+    library, here = compiled(bench), (LITERT, 1)
+    both = {"library": library, "weights": bench.weights}
+    cases = [Case("C loop, window", "window", here, "c", dict(both, form="window")),
+             Case("C loop, step", "step", here, "c", dict(both, form="step")),
+             Case("C loop, step called from Python", "step", here, "c", dict(both, form="call")),
+             Case("peak", "", here, "peak", {"library": library})]
+    for form in ("step", "window"):
+        for precision in ("float32", "dynamic", "int8"):
+            path = os.path.abspath(os.path.join(folder, "%s_%s.tflite" % (form, precision)))
+            if os.path.exists(path):
+                cases.append(Case("live %s %s, litert" % (form, precision), form, (LITERT, 0),
+                                  "live", {"path": path, "runtime": "ai_edge_litert"}))
+    return cases
+
+
+def compiled(bench):
+    """The path of bench_step.c as a library of this network's sizes."""
+    with np.load(bench.weights) as w:
+        sizes_of = {"STEPS": bench.steps, "CHANNELS": len(w["kernel"]),
+                    "UNITS": len(w["recurrent"]), "OUTPUTS": len(w["dense_bias"])}
+    library = os.path.join(bench.scratch, "loop.so")
+    try:
+        subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", C_SOURCE,
+                        "-o", library, "-lm"] + ["-D%s=%d" % item for item in sizes_of.items()],
+                       check=True, stderr=subprocess.PIPE, universal_newlines=True)
+    except OSError:
+        raise UserError("the C loop needs a C compiler named cc on PATH; on Debian or Ubuntu: "
+                        "apt-get install gcc libc6-dev")
+    except subprocess.CalledProcessError as error:
+        raise UserError("cc cannot compile %s: %s" % (C_SOURCE, error.stderr.splitlines()[0]))
+    return library
+
+
+# --- measuring --------------------------------------------------------------------------------
+
+
+def measured(cases, bench, rounds):
+    """name -> {"times_us": one for each round, "error", "size_bytes"} or {"refused": words}."""
+    cpu = max(os.sched_getaffinity(0))
+    workers = {key: Worker(key[0], "kit.contenders", cpu) for key in {c.worker for c in cases}}
+    try:
+        results = {case.name: loaded(case, workers[case.worker], bench)
+                   for case in progress(cases, "loading")}
+        for _ in progress(range(rounds), "rounds"):
+            for case in cases:
+                if "times_us" in results[case.name]:
+                    results[case.name]["times_us"].append(workers[case.worker].ask(
+                        "measure", name=case.name, seconds=SLICE_S))
+    finally:
+        for worker in workers.values():
+            worker.__exit__()
+    return results
+
+
+def loaded(case, worker, bench):
+    """Load and run a case; its entry in the results."""
+    output = os.path.join(bench.scratch, "output.npy")
+    samples = os.path.join(bench.scratch, (case.what or "window") + ".npy")
+    try:
+        worker.ask("load", name=case.name, kind=case.kind, samples=samples, output=output,
+                   **case.arguments)
+    except Refused as refusal:
+        return {"refused": str(refusal)}
+    entry = {"times_us": []}
+    if case.what:
+        entry["error"] = error(np.load(output), reference(case.what, bench))
+    if case.path:
+        entry["size_bytes"] = os.path.getsize(case.path)
+    return entry
+
+
+def reference(what, bench):
+    """The forecasts by the numpy loop; of a stream, after each sample."""
+    loop = contenders.Numpy(bench.weights)
+    stream = bench.stream
+    return loop.outputs(bench.windows if what == "window" else
+                        [stream[:number + 1] for number in range(len(stream))])
+
+
+def error(found, expected):
+    """Mean absolute difference in standard deviations of the output."""
+    difference = np.abs(found.astype(np.float64).reshape(expected.shape) - expected)
+    return float("%.2g" % (difference.mean() / expected.std()))
+
+
+def work(layers, steps):
+    """Multiply-adds of a window, and parameters."""
+    per_step = sum(layers[0].weights[name].size for name in ("kernel", "recurrent"))
+    return {"multiply_adds": int(steps * per_step + layers[1].weights["kernel"].size),
+            "parameters": int(sum(a.size for layer in layers for a in layer.weights.values()))}
+
+
+def sizes(folder):
+    """The bytes of each file."""
+    return {name[:-7] + "_bytes": os.path.getsize(os.path.join(folder, name))
+            for name in sorted(os.listdir(folder)) if name.endswith(".tflite")}
+
+
+# --- the tables -------------------------------------------------------------------------------
+
+
+def table(results):
+    """Every contender: median and quartiles in microseconds, bytes, error."""
+    lines = ["%-40s %9s %19s %9s %9s" % ("", "median us", "quartiles", "bytes", "error")]
+    for name, entry in results.items():
+        if "refused" in entry:
+            lines.append("%-40s refused: %s" % (name, entry["refused"][:100]))
+            continue
+        low, middle, high = np.percentile(entry["times_us"], [25, 50, 75])
+        lines.append("%-40s %9.4g %9.4g – %7.4g %9s %9s" % (
+            name, middle, low, high, entry.get("size_bytes", ""), entry.get("error", "")))
+    return "```\n%s\n```\n" % "\n".join(lines)
+
+
+def targets(results, facts):
+    """The ratios that matter, each with what it should be at most."""
+    lines = ["| ratio | measured | quartiles | target |", "|---|---|---|---|"]
+    best = best_window(results)
+    limit = [facts["multiply_adds"] / 80 * time for time in results["peak"]["times_us"]]
+    pairs = [
+        ("step float on LiteRT : C step called from Python", "step_float32, litert",
+         "C loop, step called from Python", 1.2),
+        ("step float on LiteRT : C step looping in C", "step_float32, litert", "C loop, step", 1.2),
+        ("window float on LiteRT : TF 2 fused float on LiteRT", "window_float32, litert",
+         "TF 2 Keras 2 float32, litert", 0.5),
+        ("window, best precision (%s) : onnxruntime float" % best, best, "onnxruntime float32",
+         0.6),
+        ("window, best precision (%s) : arithmetic limit" % best, best, limit, 4),
+        ("live stream float: step : window each sample", "live step float32, litert",
+         "live window float32, litert", 1 / 20)]
+    for words, one, other, target in pairs:
+        low, middle, high = np.percentile(ratio(results, one, other), [25, 50, 75])
+        lines.append("| %s | %.3g | %.3g – %.3g | ≤ %.3g |" % (words, middle, low, high, target))
+    for words, value, target in (
+            ("int8 step file : its parameters, bytes",
+             facts["step_int8_bytes"] / facts["parameters"], 1.2),
+            ("int8 window file : int8 step file, bytes",
+             facts["window_int8_bytes"] / facts["step_int8_bytes"], 3)):
+        lines.append("| %s | %.3g | | ≤ %.3g |" % (words, value, target))
+    return "\n".join(lines) + "\n"
+
+
+def best_window(results):
+    """The name of the fastest window file on LiteRT."""
+    names = ["window_%s, litert" % precision for precision in ("float32", "dynamic", "int8")]
+    return min((name for name in names if results.get(name, {}).get("times_us")),
+               key=lambda name: np.median(results[name]["times_us"]))
+
+
+def ratio(results, one, other):
+    """The ratio of two contenders in each round; `other` may be a list of times."""
+    times = [results[key]["times_us"] if isinstance(key, str) else key for key in (one, other)]
+    return [a / b for a, b in zip(*times)]
+
+
+if __name__ == "__main__":
+    run(main)
