@@ -9,7 +9,7 @@
 In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
      a detector with the name of the file.
 Out: metrics.json, parity.json, quantization.json, detectors.json (the fitted scorers) and CSV
-     files for the plots. Without --events what needs labels is left out.
+     files for the plots. Without --events, or without an event, what needs labels is left out.
 
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """
@@ -26,6 +26,7 @@ from kit.cli import (
 from kit.forecasts import forecast_all, processes
 from kit.params import load_params
 from kit.records import interval_s, labels, read_events, read_record
+from kit.timeline import iso
 from kit.windows import model_input, read_scaler
 
 HEADLINE = ("step_int8", "keras")  # whose scores are written sample by sample
@@ -104,6 +105,15 @@ def floors(lengths, seed, rate):
         validation[name], rate)}, test[name]) for name in test}
 
 
+def read_labels(path, n):
+    """The event table of a record of n samples; None without one, or when it holds no event."""
+    events = read_events(path) if path else ()
+    if not len(events):  # a log without labels: normal throughout would be a claim
+        return None
+    metrics.check_events(events, n)
+    return events
+
+
 def summary(test_scores, alarms, events, seconds, params):
     """The metrics of one detector; without events what can be said without them."""
     if events is not None:
@@ -169,7 +179,8 @@ def stacked(points, columns):
     """Data frame of {detector: (m, 2)}, the detector first."""
     frames = [pd.DataFrame(array, columns=columns).assign(detector=name)
               for name, array in points.items()]
-    return pd.concat(frames)[["detector"] + columns]
+    return (pd.concat(frames) if frames else pd.DataFrame())\
+        .reindex(columns=["detector"] + columns)
 
 
 def recalls(results, events, key):
@@ -179,13 +190,22 @@ def recalls(results, events, key):
     return pd.DataFrame(rows, columns=["detector", key, "event_recall"])
 
 
+def label_tables(results, events, marks):
+    """{file name: table} of what needs labels; without an event the tables have no row."""
+    labelled = results if events is not None else {}
+    roc, pr = curves(labelled, marks)
+    return {"roc.csv": roc, "pr.csv": pr,
+            "recall_by_kind.csv": recalls(labelled, events, "kind"),
+            "recall_by_severity.csv": recalls(labelled, events, "severity")}
+
+
 def score_stretch(results, detectors, time, marks):
     """The first samples of the test part, scored by the headline detectors that are there."""
     frames = []
     for name in (name for name in HEADLINE if name in results):
         found, alarms = (array[:SCORE_ROWS] for array in results[name])
         frames.append(pd.DataFrame({
-            "time": np.char.add(np.datetime_as_string(time[:SCORE_ROWS], unit="s"), "Z"),
+            "time": iso(time[:SCORE_ROWS]),
             "detector": name, "score": ["%.4g" % value for value in found],
             "threshold": "%.4g" % detectors[name]["threshold"],
             "label": "" if marks is None else marks[:SCORE_ROWS].astype(int),
@@ -253,9 +273,7 @@ def main(argv):
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
     scaler, test = read_scaler(args.scaler), read_record(args.test)
     records = [read_record(args.validation), test]
-    events = read_events(args.events) if args.events else None
-    if events is not None:
-        metrics.check_events(events, len(test.values))
+    events = read_labels(args.events, len(test.values))
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
     parts = [scaler.standardise(record.values) for record in records]
@@ -301,12 +319,9 @@ def report(args, params, test, events, marks, paths, outputs, found):
     write_csv(out("alarms.csv"), alarm_table(results, test.time, events, tail))
     with open(args.history, "rb") as file:
         write_bytes(out("history.csv"), file.read())
-    if events is not None:
-        roc, pr = curves(results, marks)
-        write_csv(out("roc.csv"), roc)
-        write_csv(out("pr.csv"), pr)
-        write_csv(out("recall_by_kind.csv"), recalls(results, events, "kind"))
-        write_csv(out("recall_by_severity.csv"), recalls(results, events, "severity"))
+    if args.events:
+        for name, found in label_tables(results, events, marks).items():
+            write_csv(out(name), found)
 
 
 if __name__ == "__main__":

@@ -214,6 +214,26 @@ def test_a_whole_run(case):
 
 
 @pytest.mark.slow
+def test_a_table_without_an_event_is_a_log_without_labels(case):
+    labelled = case.run("labelled")
+    events = case.path("events.csv")
+    with open(events) as file:
+        header, rest = file.readline(), file.read()
+    try:
+        with open(events, "w") as file:
+            file.write(header)
+        bare = case.run("bare")
+    finally:
+        with open(events, "w") as file:
+            file.write(header + rest)
+    assert sorted(os.listdir(bare)) == sorted(os.listdir(labelled)), "what the pipeline declares"
+    assert "vus_pr" not in read(bare, "metrics.json")["keras"]
+    for name in ("roc.csv", "pr.csv", "recall_by_kind.csv", "recall_by_severity.csv"):
+        bare_table, table = (pd.read_csv(os.path.join(out, name)) for out in (bare, labelled))
+        assert list(bare_table) == list(table) and not len(bare_table)
+
+
+@pytest.mark.slow
 def test_without_events_it_says_what_it_can_and_the_same_each_time(case):
     first, second = case.run("one", events=False), case.run("two", events=False)
     assert sorted(os.listdir(first)) == ["alarms.csv", "detectors.json", "history.csv",
