@@ -1,4 +1,4 @@
-"""A step model and its scorer over a log as it comes: state carried, memory bounded. numpy alone."""
+"""A step model and its scorer over a log as it comes: state carried, memory bounded; numpy."""
 import numpy as np
 
 from kit.scores import Scorer, hold_last

@@ -1,6 +1,4 @@
 """From rows with times to equally spaced samples: gaps in the time axis become missing samples."""
-from typing import NamedTuple
-
 import numpy as np
 
 from kit.cli import UserError
