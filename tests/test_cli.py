@@ -66,3 +66,9 @@ def test_success_is_status_0_and_an_interrupt_is_quiet():
 
 def test_progress_yields_every_item_off_a_terminal():
     assert list(progress(iter("abc"), "letters", total=3)) == ["a", "b", "c"]
+
+
+def test_progress_needs_no_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert list(progress("abc", "letters")) == ["a", "b", "c"]

@@ -84,9 +84,11 @@ def progress(iterable, desc, total=None):
     """Iterate with a progress bar at a terminal, with a plain line every ten seconds elsewhere."""
     if total is None:
         total = len(iterable)
-    if sys.stderr.isatty():
+    try:
         from tqdm import tqdm
-
+    except ImportError:  # on a small device
+        tqdm = None
+    if tqdm and sys.stderr.isatty():
         return tqdm(iterable, desc=desc, total=total, leave=False)
     return _plain_progress(iterable, desc, total)
 
