@@ -1,9 +1,12 @@
 """A log of one's own -> train, validation, test and events."""
 import copy
 import os
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
+import yaml
 
 import generate
 from kit.cli import UserError
@@ -153,6 +156,37 @@ def test_the_simulation_is_told_from_a_log(tmp_path):
     assert generate.is_simulation("scripts/kit/machine.py")
     assert not generate.is_simulation(os.path.join(ROOT, "examples", "ventilation.csv"))
     assert not generate.is_simulation(str(tmp_path / "nowhere.csv"))
+
+
+@pytest.mark.slow
+def test_dvc_sees_when_the_log_changes(tmp_path):
+    for name in ("dvc.yaml", "params.schema.yaml", "requirements.lock"):
+        shutil.copy(os.path.join(ROOT, name), str(tmp_path))
+    shutil.copytree(os.path.join(ROOT, "scripts"), str(tmp_path / "scripts"),
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    os.symlink(os.path.join(ROOT, ".venv"), str(tmp_path / ".venv"))
+    with open(os.path.join(ROOT, "params.yaml")) as file:
+        params = yaml.safe_load(file)
+    params["generate"]["source"] = "my logs"
+    params["generate"]["log"]["ignore_columns"] = ["bad"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "my logs").mkdir()
+    (tmp_path / "my logs" / "1.csv").write_text(log_text(0, 1000))
+
+    def dvc(*words):
+        done = subprocess.run(
+            [os.path.join(ROOT, ".venv", "bin", "dvc")] + list(words), cwd=str(tmp_path),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+            env={name: value for name, value in os.environ.items() if name != "DVC_ROOT"})
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    dvc("init", "--no-scm", "-q")
+    assert "train: 500 samples" in dvc("repro", "generate")
+    assert "up to date" in dvc("status", "generate")
+    (tmp_path / "my logs" / "2.csv").write_text(log_text(1000, 1000))
+    assert "my logs" in dvc("status", "generate")
+    assert "train: 1000 samples" in dvc("repro", "generate")
 
 
 def test_the_example_is_what_its_command_makes_and_can_be_cut(tmp_path):
