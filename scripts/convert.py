@@ -1,3 +1,4 @@
+#!/usr/bin/env -S sh -c 'exec sh "$(dirname "$0")/run" convert "$@"'
 """Convert a Keras LSTM (.h5 of TF 1.15) or its frozen graph (.pb) to TFLite and prove it.
 
     scripts/convert.py my_model.h5 --form step --precision int8 \\

@@ -10,7 +10,7 @@ from kit.cli import UserError
 from kit.network import read_network
 from kit.samples import Samples
 
-C, T = 3, 7
+C, T = 3, 5
 pytestmark = pytest.mark.slow
 
 

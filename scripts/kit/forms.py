@@ -5,7 +5,7 @@ import numpy as np
 
 from kit import graphs
 from kit.cli import UserError
-from kit.network import shapes
+from kit.network import shapes, step_shapes
 from kit.parity import sha256
 from kit.tf115 import session, tf
 
@@ -69,7 +69,7 @@ def frozen(network, form, steps, path="the model"):
     if form == "step":
         graph, states = graphs.step_graph(network, path)
         inputs = [("sample", (network.channels,))] + [(name, (size,)) for name, size in states]
-        outputs = [("output", _step_output(network))] + [
+        outputs = [("output", step_shapes(network)[-1])] + [
             ("next_" + name, (size,)) for name, size in states]
         definition = graph.as_graph_def()
     elif form == "window":
@@ -82,14 +82,6 @@ def frozen(network, form, steps, path="the model"):
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
                   _described(inputs), _described(outputs))
-
-
-def _step_output(network):
-    """The shape of one step's output: the window's, without its time axis."""
-    layers = [layer._replace(options=dict(layer.options, return_sequences=True))
-              if "return_sequences" in layer.options else layer
-              for layer in network.layers if layer.kind not in ("Flatten", "Reshape")]
-    return shapes(network._replace(layers=layers), 1)[-1][1:]
 
 
 def _described(ends):

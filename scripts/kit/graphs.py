@@ -20,7 +20,7 @@ it, it becomes MINIMUM and MAXIMUM, on whose types 1.15's kernels stumble.
 import numpy as np
 
 from kit.cli import UserError
-from kit.network import RECURRENT, shapes
+from kit.network import RECURRENT, shapes, step_shapes
 from kit.tf115 import tf
 
 STATES = {"LSTM": ("h", "c"), "GRU": ("h",), "SimpleRNN": ("h",)}
@@ -50,11 +50,11 @@ def step_graph(network, path="the model"):
     graph, states, following = tf.Graph(), [], []
     with graph.as_default():
         value = tf.compat.v1.placeholder(tf.float32, (None, network.channels), "sample")
-        number = 0
-        for layer in network.layers:
+        sizes, number = step_shapes(network), 0
+        for layer, before, after in zip(network.layers, sizes, sizes[1:]):
             if layer.kind not in RECURRENT:
                 with tf.name_scope(layer.name + "/"):
-                    value = _pointwise(layer, value)
+                    value = _window_layer(layer, value, before, after)
                 continue
             units = layer.options["units"]
             names = ["state_%d_%s" % (number, state) for state in STATES[layer.kind]]
@@ -133,6 +133,9 @@ def _over_last_axis(layer, value, before, after):
     """A layer that works on vectors, applied along the last axis of (n, ..., C)."""
     if len(before) == 1:
         return _pointwise(layer, value)
+    if layer.kind == "Affine":  # toco would move a product with a vector to before the reshape
+        layer = layer._replace(kind="Dense", options={"activation": "linear"}, weights={
+            "kernel": np.diag(layer.weights["scale"]), "bias": layer.weights["offset"]})
     flat = tf.reshape(value, (-1, before[-1]), name="rows")
     return tf.reshape(_pointwise(layer, flat), (-1,) + tuple(after), name="sequence")
 
@@ -244,7 +247,8 @@ def _fused_lstm(layer, value, before, ops):
     weights = [a.T for a in kernel + recurrent] + bias + [np.zeros((1, units), np.float32)] * 2
     constants = [tf.constant(np.ascontiguousarray(a), tf.float32, name="weight_%d" % place)
                  for place, a in zip(FUSED_INPUTS[1:], weights)]
-    outputs = tf.compat.v1.placeholder(tf.float32, (None, steps, units), "fused")
+    outputs = tf.compat.v1.placeholder(  # the op's activation is told to kit.tflite by its name
+        tf.float32, (None, steps, units), "fused_" + layer.options["activation"])
     ops[outputs.op.name] = [tensor.op.name for tensor in [value] + constants]
     if layer.options["return_sequences"]:
         return outputs
@@ -372,7 +376,7 @@ def _pointwise(layer, x):
         return tf.nn.leaky_relu(x, layer.options["alpha"], name="leaky")
     if layer.kind == "Activation":
         return _activate(x, layer.options["activation"], "activation")
-    return x  # Flatten and Reshape of one step's vector
+    raise AssertionError(layer.kind)
 
 
 def _activate(x, activation, name):

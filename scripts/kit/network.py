@@ -338,6 +338,15 @@ def shapes(network, steps):
     return found + [shape]
 
 
+def step_shapes(network):
+    """The shape of one step before each layer, and at last the output's, in the step form."""
+    shape, found = (network.channels,), []
+    for layer in network.layers:
+        found.append(shape)
+        shape = (layer.options["units"],) if layer.kind in RECURRENT else _shape_after(layer, shape)
+    return found + [shape]
+
+
 def _shape_after(layer, shape):
     if layer.kind in RECURRENT:
         units = (layer.options["units"],)

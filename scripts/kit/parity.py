@@ -85,6 +85,8 @@ def _twin_layer(layer):
     kind = layer.__class__.__name__
     if kind in RECURRENT + ("RNN",):
         config.update(return_sequences=True, stateful=False, unroll=False)
+    if kind == "BatchNormalization":
+        config["axis"] = -1
     copy = layer.__class__.from_config(config)
     return tf.keras.layers.TimeDistributed(copy) if kind in ("Flatten", "Reshape") else copy
 

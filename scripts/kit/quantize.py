@@ -32,12 +32,14 @@ from kit.cli import UserError
 from kit.flatbuffer import FLOAT32, INT8, INT32
 
 FIXED = {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)}
-MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "RELU": 0, "RELU6": 0,
-         "TRANSPOSE": 0}  # output has the input's scale; the number is the data's place
+MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "TRANSPOSE": 0}  # output has the input's scale; the number is the data's place
+RELUS = {"RELU": 1, "RELU6": 3}  # number of the fused activation
+INT8_VERSION = {"FULLY_CONNECTED": 4, "LOGISTIC": 2, "TANH": 2, "SOFTMAX": 2, "MUL": 2, "ADD": 2,
+                "SUB": 2, "CONCATENATION": 2, "SPLIT": 2, "TRANSPOSE": 2}  # others have one version
 FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL")
 RIVALS = np.linspace(0.25, 1.0, 31)  # parts of the full range that are tried
 SEARCH_VALUES = 20000
-WINDOWS, SAMPLES, KEPT_SAMPLES = 100, 12000, 4000
+WINDOWS, SAMPLES, KEPT_SAMPLES = 100, 30000, 4000
 SYMMETRIC_RATIO = 3.0  # a range is symmetric round zero when its sides differ by less
 SAME_RANGE = 1.4  # parts of a joined vector whose ranges differ by less share a scale as they are
 
@@ -45,6 +47,7 @@ SAME_RANGE = 1.4  # parts of a joined vector whose ranges differ by less share a
 def quantized(model, signature, samples):
     """The int8 Model dict of a float one; UserError names an operator that int8 cannot hold."""
     graph = Graph(model)
+    fuse_relus(graph)
     refuse_unknown(graph)
     balance(graph, observe(graph, signature, samples), signature)
     observed = observe(graph, signature, samples)
@@ -117,6 +120,17 @@ class Graph:
         return len(codes) - 1
 
 
+def fuse_relus(graph):
+    """RELU and RELU6 as the activation of adding zero: 1.15's own kernels of them are float."""
+    for operator in graph.operators:
+        kind = graph.kind(operator)
+        if kind in RELUS:
+            zero = graph.add_tensor("zero", (), values=np.float32(0))
+            operator.update(opcode_index=graph.opcode("ADD", 1), options_type=11,
+                            options={"activation": RELUS[kind]},
+                            inputs=np.append(operator["inputs"], zero).astype(np.int32))
+
+
 def refuse_unknown(graph):
     for operator in graph.operators:
         kind = graph.kind(operator)
@@ -156,7 +170,7 @@ def _interpreter(graph, signature, outputs):
 
 def _window_runs(run, signature, samples):
     place = run.get_input_details()[0]["index"]
-    for window in samples.windows(WINDOWS):
+    for window in samples.windows(WINDOWS, extremes=True):
         run.set_tensor(place, window[None])
         yield run.invoke()
 
@@ -170,15 +184,15 @@ def _step_runs(run, signature, samples):
     picks = np.linspace(0, len(samples.sequences) - 1,
                         max(1, min(len(samples.sequences), SAMPLES // length))).astype(int)
     total = len(picks) * min(length, SAMPLES)
-    every, count = max(1, total // KEPT_SAMPLES), 0
+    every, extremes, count = max(1, total // KEPT_SAMPLES), set(samples.extremes), 0
     for pick in picks:
         held = [np.zeros(item["shape"], np.float32) for item in signature["inputs"][1:]]
-        for x in samples.sequences[pick][:SAMPLES]:
+        for number, x in enumerate(samples.sequences[pick][:SAMPLES]):
             run.set_tensor(sample, x[None])
             for place, value in zip(states, held):
                 run.set_tensor(place, value)
             run.invoke()
-            if count % every == 0:
+            if count % every == 0 or pick * length + number in extremes:
                 yield
             held = [run.get_tensor(place) for place in after]
             count += 1
@@ -208,8 +222,7 @@ def balance(graph, observed, signature):
 def _source(graph, place):
     """The tensor that `place` is a part of: back through what only moves values."""
     producers = graph.producers()
-    while place in producers and graph.kind(producers[place]) in MOVES and (
-            not graph.kind(producers[place]).startswith("RELU")):
+    while place in producers and graph.kind(producers[place]) in MOVES:
         place = graph.data_inputs(producers[place])[0]
     return place
 
@@ -335,7 +348,21 @@ def choose_scales(graph, observed, signature):
         scale = given[0] if given else best_scale(
             values, readers, whole=root in ends, symmetric=root in joined)
         scales.update((place, scale) for place in members)
+    for operator in graph.operators:
+        if graph.kind(operator) == "ADD":
+            _cap_addends(graph, operator, ties.groups(observed), consumers, scales, fixed, joined)
     return scales
+
+
+def _cap_addends(graph, operator, groups, consumers, scales, fixed, joined):
+    """An addend that nothing else reads needs no wider range than the sum, which is clipped."""
+    wanted = scales[int(operator["outputs"][0])]
+    for root, members in groups.items():
+        alone = all(graph.kind(reader) == "ADD" for member in members
+                    for reader in consumers.get(member, ()))
+        if set(members) & set(operator["inputs"]) and alone and root not in joined and (
+                not set(members) & set(fixed)) and scales[members[0]][0] > wanted[0]:
+            scales.update((member, wanted) for member in members)
 
 
 def _tie_joined(graph, operator, ties, ranges, fixed):
@@ -358,20 +385,19 @@ def best_scale(values, readers=(), whole=False, symmetric=False):
     whole : keep all that was seen in range; symmetric : zero point 0 where the sides are alike
     """
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    if max(-low, high) < 1e-6:
+    top = max(-low, high)
+    if top < 1e-6:
         return 1 / 128, 0  # never anything but zero: a denormal scale would stop newer runtimes
-    if symmetric or 1 / SYMMETRIC_RATIO < -low / max(high, 1e-12) < SYMMETRIC_RATIO:
-        high = max(-low, high)
-        low = -high
+    if symmetric and 1 / SYMMETRIC_RATIO < -low / max(high, 1e-12) < SYMMETRIC_RATIO:
+        low, high = -top, top
     if whole:
         return affine(low, high)
     some = values[::max(1, len(values) // SEARCH_VALUES)].astype(np.float64)
     after = np.tanh if "TANH" in readers else _sigmoid if "LOGISTIC" in readers else np.array
     target = after(some)
-    errors = [np.mean((after(through(some, *affine(low * part, high * part))) - target) ** 2)
-              for part in RIVALS]
-    part = RIVALS[int(np.argmin(errors))]
-    return affine(low * part, high * part)
+    rivals = [affine(max(low, -top * part), min(high, top * part)) for part in RIVALS]
+    errors = [np.mean((after(through(some, *rival)) - target) ** 2) for rival in rivals]
+    return rivals[int(np.argmin(errors))]
 
 
 def affine(low, high):
@@ -403,11 +429,12 @@ def emit(graph, observed, scales):
         kind = graph.kind(operator)
         inputs = [int(place) for place in operator["inputs"]]
         if kind == "FULLY_CONNECTED":
-            key = tuple(inputs[1:]) + scales[inputs[0]]
+            scale = _scale_of_product(graph, inputs, scales)
+            source = inputs[0] if inputs[0] in scales else _constant(graph, inputs[0], made, scale)
+            key = tuple(inputs[1:]) + scale
             if key not in made:
-                made[key] = _product_constants(graph, inputs, scales[inputs[0]],
-                                               inputs_seen[inputs[1]])
-            inputs = [inputs[0]] + made[key]
+                made[key] = _product_constants(graph, inputs, scale, inputs_seen[inputs[1]])
+            inputs = [source] + made[key]
         elif kind == "CONCATENATION":
             out = scales[int(operator["outputs"][0])]
             inputs = [_at_scale(graph, place, scales, out, operators, made) for place in inputs]
@@ -415,10 +442,9 @@ def emit(graph, observed, scales):
             inputs = [place if place in scales else _constant(graph, place, made)
                       for place in inputs]
         code = graph.model["operator_codes"][operator.get("opcode_index", 0)]
-        least = {"FULLY_CONNECTED": 4, "RESHAPE": 1}.get(kind, 2)
-        operators.append(dict(
-            operator, inputs=np.array(inputs, np.int32),
-            opcode_index=graph.opcode(kind, max(least, code.get("version", 1)))))
+        version = max(INT8_VERSION.get(kind, 1), code.get("version", 1))
+        operators.append(dict(operator, inputs=np.array(inputs, np.int32),
+                              opcode_index=graph.opcode(kind, version)))
     for place, scale in scales.items():
         graph.tensors[place].update(type=INT8, quantization=described(scale))
     graph.body["operators"] = operators
@@ -436,8 +462,16 @@ def _inputs_of_products(graph, observed):
         if graph.kind(operator) == "FULLY_CONNECTED":
             source, weights = (int(place) for place in operator["inputs"][:2])
             columns = graph.tensors[weights]["shape"][1]
-            found.setdefault(weights, []).append(observed[source].reshape(-1, columns))
+            rows = observed[source] if source in observed else graph.constant(source)
+            found.setdefault(weights, []).append(rows.reshape(-1, columns))
     return {weights: np.concatenate(rows) for weights, rows in found.items()}
+
+
+def _scale_of_product(graph, inputs, scales):
+    """The scale of a product's input; a constant (the zero state) takes that of later steps."""
+    readers = [int(operator["inputs"][0]) for operator in graph.operators
+               if graph.kind(operator) == "FULLY_CONNECTED" and operator["inputs"][1] == inputs[1]]
+    return next((scales[place] for place in [inputs[0]] + readers if place in scales), (1 / 128, 0))
 
 
 def _product_constants(graph, inputs, scale, rows):
@@ -497,7 +531,7 @@ def _constant(graph, place, made, scale=None):
     if key not in made:
         values, tensor = graph.constant(place), graph.tensors[place]
         top = float(np.abs(values).max()) if values.size else 0.0
-        scale = scale or (float(np.float32(max(top, 1e-6) / 127)), 0)
+        scale = scale or (float(np.float32(top / 127)) if top > 1e-6 else 1 / 128, 0)
         steps = np.clip(np.rint(values / scale[0]) + scale[1], -128, 127).astype(np.int8)
         made[key] = graph.add_tensor(tensor["name"], values.shape, INT8, steps, scale)
     return made[key]

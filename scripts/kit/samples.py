@@ -25,14 +25,25 @@ class Samples(NamedTuple):
         """All samples one after the other (n, C)."""
         return self.sequences.reshape(-1, self.sequences.shape[-1])
 
-    def windows(self, count):
-        """Up to `count` windows (n, steps, C), evenly spread."""
-        per_sequence = self.sequences.shape[1] - self.steps + 1
+    @property
+    def extremes(self):
+        """Places in the stream of each channel's smallest and largest sample, sorted."""
+        stream = self.stream
+        return np.unique(np.concatenate([stream.argmin(0), stream.argmax(0)]))
+
+    def windows(self, count, extremes=False):
+        """Up to `count` windows (n, steps, C), evenly spread; with extremes, also each window that
+        ends on (or, at a sequence's start, holds) an extreme sample."""
+        length = self.sequences.shape[1]
+        per_sequence = length - self.steps + 1
         total = per_sequence * len(self.sequences)
         picks = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
-        return np.stack([self.sequences[pick // per_sequence,
-                                        pick % per_sequence:pick % per_sequence + self.steps]
-                         for pick in picks])
+        places = [(pick // per_sequence, pick % per_sequence) for pick in picks]
+        if extremes:
+            places += [(place // length, max(0, place % length - self.steps + 1))
+                       for place in self.extremes]
+        return np.stack([self.sequences[sequence, start:start + self.steps]
+                         for sequence, start in places])
 
 
 def read_samples(path, scaler, channels, steps):

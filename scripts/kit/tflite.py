@@ -14,6 +14,9 @@ from kit.tf115 import quiet_stderr, tf
 from tensorflow.lite.python import convert as _toco
 
 
+FUSED_ACTIVATION = {"linear": 0, "relu": 1, "tanh": 4}  # the converter always writes tanh
+
+
 def converted(pb_path, signature, dynamic=False):
     """The Model dict of a frozen graph: TFLiteConverter.from_frozen_graph.
 
@@ -107,7 +110,9 @@ def whole_fused_ops(model):
                 if _kind(model, operator) == "DEQUANTIZE"}
     for operator in graph["operators"]:
         if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-            operator["options"] = dict(operator["options"], time_major=False)
+            name = graph["tensors"][operator["outputs"][0]]["name"].split(":")[0]
+            operator["options"] = dict(operator["options"], time_major=False,
+                                       activation=FUSED_ACTIVATION[name.split("_")[-1]])
             operator["inputs"] = np.array(operator["inputs"], np.int32)
             if any(int(place) in unpacked for place in operator["inputs"]):
                 _pack_weights(model, operator["inputs"], unpacked)
