@@ -17,8 +17,13 @@ BATCH = 500
 
 
 def processes(number=2):
-    """A pool of processes that start from nothing: TensorFlow does not survive a fork."""
-    return multiprocessing.get_context("spawn").Pool(number)
+    """A pool of processes that start from nothing: TensorFlow does not survive a fork.
+
+    On an emulated CPU they are forked, before TensorFlow is imported: an interpreter that is
+    started anew would run on the machine's own.
+    """
+    method = "fork" if os.environ.get("EMULATOR") else "spawn"
+    return multiprocessing.get_context(method).Pool(number)
 
 
 def forecast_all(pool, paths, parts, window):
