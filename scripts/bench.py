@@ -25,8 +25,6 @@ from kit.network import read_network
 from kit.samples import read_samples
 from kit.worker import ROOT, Refused, Worker
 
-RUNTIMES = {"tf 1.15.5": (".venv", "tensorflow"), "tflite": (".venv-tflite", "tflite_runtime"),
-            "litert": (".venv-litert", "ai_edge_litert"), "tflm": (".venv-tflm", "tflite_micro")}
 LITERT, PEERS = ".venv-litert", ".venv-peers"
 WINDOWS, STREAM, CALIBRATION = 20, 120, 100
 SLICE_S = 0.004  # of one contender in one round
@@ -115,7 +113,7 @@ def own_cases(folder):
     return [tflite_case("%s, %s" % (name, column), venv, runtime,
                         os.path.abspath(os.path.join(folder, name + ".tflite")),
                         "step" if name.startswith("step") else "window")
-            for name in names for column, (venv, runtime) in RUNTIMES.items()]
+            for name in names for column, (venv, runtime) in contenders.RUNTIMES.items()]
 
 
 def tflite_case(name, venv, runtime, path, what):
@@ -154,11 +152,11 @@ def limit_cases(bench, folder):
              Case("C loop, step called from Python", "step", here, "c", dict(both, form="call")),
              Case("peak", "", here, "peak", {"library": library})]
     for form in ("step", "window"):
-        for precision in ("float32", "dynamic", "int8"):
+        for precision in ("float32", "int8"):
             path = os.path.abspath(os.path.join(folder, "%s_%s.tflite" % (form, precision)))
-            if os.path.exists(path):
-                cases.append(Case("live %s %s, litert" % (form, precision), form, (LITERT, 0),
-                                  "live", {"path": path, "runtime": "ai_edge_litert"}))
+            cases += [Case("%s %s, %s" % (words, form, precision), form, (LITERT, 0), "live",
+                           {"path": path, "runtime": "ai_edge_litert", "at_once": at_once})
+                      for words, at_once in (("stream", 500), ("live", 1))]
     return cases
 
 
@@ -275,8 +273,10 @@ def targets(results, facts):
         ("window, best precision (%s) : onnxruntime float" % best, best, "onnxruntime float32",
          0.6),
         ("window, best precision (%s) : arithmetic limit" % best, best, limit, 4),
-        ("live stream float: step : window each sample", "live step float32, litert",
-         "live window float32, litert", 1 / 20)]
+        ("a sample of a stream: step : window anew (float)", "stream step, float32",
+         "stream window, float32", 1 / 20),
+        ("the same, one call from Python a sample (float)", "live step, float32",
+         "live window, float32", 1 / 20)]
     for words, one, other, target in pairs:
         low, middle, high = np.percentile(ratio(results, one, other), [25, 50, 75])
         lines.append("| %s | %.3g | %.3g – %.3g | ≤ %.3g |" % (words, middle, low, high, target))

@@ -21,13 +21,11 @@ import numpy as np
 
 from kit import flatbuffer
 from kit.cli import UserError, parser, progress, run, write_json, write_text
+from kit.contenders import RUNTIMES
 from kit.interpreter import FORMS
 from kit.samples import read_samples
 from kit.worker import Refused, Worker
 
-# Column -> (environment, runtime of kit.interpreter). The first that runs a file is its reference.
-RUNTIMES = {"tf 1.15.5": (".venv", "tensorflow"), "tflite": (".venv-tflite", "tflite_runtime"),
-            "litert": (".venv-litert", "ai_edge_litert"), "tflm": (".venv-tflm", "tflite_micro")}
 WINDOWS, STREAM = 50, 300
 FLOAT_MAX = 1e-5  # of the output's std: sums in another order
 DYNAMIC_MEAN = 1e-2  # of the output's std: kernels round the activations by rules of their own
@@ -124,7 +122,7 @@ def inputs(file, args, scratch):
 
 
 def row(file, folders, samples, scratch):
-    """The table's row of one file: a cell for each runtime."""
+    """The table's row of one file; the first runtime that runs it is the reference."""
     cells, reference = {}, None
     for column, (venv, runtime) in RUNTIMES.items():
         path = os.path.abspath(os.path.join(folders[column], file.name))

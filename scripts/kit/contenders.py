@@ -12,6 +12,10 @@ import numpy as np
 
 from kit import interpreter
 
+# Short name -> (environment, runtime of kit.interpreter).
+RUNTIMES = {"tf 1.15.5": (".venv", "tensorflow"), "tflite": (".venv-tflite", "tflite_runtime"),
+            "litert": (".venv-litert", "ai_edge_litert"), "tflm": (".venv-tflm", "tflite_micro")}
+
 interpreter.RUNTIMES.setdefault("tflite_micro", "kit.micro")
 
 _loaded = {}
@@ -76,18 +80,26 @@ class TFLite:
 
 
 class Live(TFLite):
-    """A .tflite file as a program on a stream uses it: a sample comes, a forecast goes."""
+    """A .tflite file as a program follows a stream with it, quantization and state in Python.
+
+    at_once : samples, or windows of the newest samples, that are given with one call
+    """
+
+    def __init__(self, path, runtime, at_once):
+        super().__init__(path, runtime)
+        self._at_once = at_once
+        self._call = self.model.stream if self.model.form == "step" else self.model.predict
 
     def outputs(self, samples):
-        self._samples = samples  # windows of the newest samples, or the stream
-        return super().outputs(samples)
+        self._items = np.resize(samples, (max(self._at_once, len(samples)),) + samples.shape[1:])
+        return self._call(samples)
 
     def calls(self, count):
-        call = self.model.stream if self.model.form == "step" else self.model.predict
-        items, size = self._samples, len(self._samples)
-        for number in range(count):
-            place = number % size
-            call(items[place:place + 1])
+        call, items, size = self._call, self._items, self._at_once
+        for _ in range(count // size):
+            call(items[:size])
+        if count % size:
+            call(items[:count % size])
 
 
 class Onnx:
