@@ -86,7 +86,8 @@ def test_paths_in_the_command_are_dependencies_or_outputs(stage):
                             for out in spec.get("outs", [])]
     for word in spec["cmd"].split()[3:]:
         if word.startswith(("data/", "models/", "reports/")):
-            assert any(path == word or path.startswith(word + "/") for path in known), word
+            assert any((path + "/").startswith(word + "/") or word.startswith(path + "/")
+                       for path in known), word
 
 
 def test_uncached_outputs_belong_to_evaluate_and_report_alone():
