@@ -90,7 +90,7 @@ def read(data):
         raise UserError("not a .tflite file (its first bytes do not say TFL3)")
     try:
         return _read_table(data, _u32(data, 0), TABLES["Model"], "Model")
-    except (struct.error, IndexError, KeyError) as error:
+    except (struct.error, IndexError, KeyError, ValueError) as error:
         raise UserError("a damaged .tflite file, or one with operators unknown here (%r)" % error)
 
 

@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from kit import flatbuffer
 from kit.cli import UserError
 
 RUNTIMES = {"tflite_runtime": "tflite_runtime.interpreter",
@@ -143,6 +144,7 @@ def _load(interpreter, source, threads):
                 source = file.read()
         except OSError as error:
             raise UserError("%s: %s" % (source, error.strerror))
+    flatbuffer.read(source)  # 1.15 loads a file that was cut off, and reads what lies behind it
     try:
         try:
             loaded = interpreter(model_content=source, num_threads=threads)

@@ -1,0 +1,244 @@
+"""The convert script: what it writes, what it refuses, and that its claims are true of the file."""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import convert
+from kit import flatbuffer
+from kit.cli import UserError
+from keras_models import CHANNELS, STEPS, save_forecaster, walk
+
+pytestmark = pytest.mark.slow
+SCRIPTS = os.path.join(os.path.dirname(__file__), "..", "scripts")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("convert")
+    np.save(str(folder / "stream.npy"), walk(10000))
+    np.save(str(folder / "windows.npy"), walk(200 * STEPS).reshape(200, STEPS, CHANNELS))
+    save_forecaster(folder / "model.h5")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(folder):
+    """Every cell of the table, as `--form all` writes it: (folder, what it printed)."""
+    import contextlib
+    import io
+
+    out, said = folder / "all", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        convert.main([str(folder / "model.h5"), "--form", "all", "-o", str(out), "--window-steps",
+                      str(STEPS), "--calibration", str(folder / "stream.npy")])
+    return out, said.getvalue()
+
+
+def facts(table, name):
+    return json.loads((table[0] / (name + ".json")).read_text())
+
+
+def run(folder, out, *more):
+    return convert.main([str(folder / "model.h5"), "-o", str(out)] + list(more))
+
+
+def test_table_holds_every_cell_and_a_sentence_for_the_one_that_cannot_be(table):
+    written = sorted(path.stem for path in table[0].glob("*.tflite"))
+    assert written == sorted("%s_%s" % (form, precision) for form in convert.FORMS
+                             for precision in convert.PRECISIONS if (form, precision) != (
+                                 "fused", "int8"))
+    line, = [line for line in table[1].splitlines() if line.startswith("fused  int8")]
+    assert "has no int8 kernel" in line and "use the step or the window form" in line
+
+
+@pytest.mark.parametrize("form", convert.FORMS)
+def test_float_forms_are_keras_to_a_hundred_thousandth(table, form):
+    parity = facts(table, form + "_float32")["parity"]
+    assert parity["max_abs_diff"] <= 1e-5 and parity["count"] >= 100
+
+
+@pytest.mark.parametrize("precision", convert.PRECISIONS)
+def test_difference_does_not_grow_over_ten_thousand_steps(table, precision):
+    parity = facts(table, "step_" + precision)["parity"]
+    assert parity["count"] == 10000
+    assert parity["last_tenth_mean_abs_diff"] < 2 * parity["first_tenth_mean_abs_diff"]
+
+
+@pytest.mark.parametrize("form", ["window", "step"])
+def test_int8_error_is_a_few_hundredths_of_the_outputs_spread(table, form):
+    parity = facts(table, form + "_int8")["parity"]
+    assert parity["mean_abs_diff"] < 0.03 * parity["output_std"]
+
+
+@pytest.mark.parametrize("form", ["window", "step"])
+def test_int8_files_hold_nothing_but_int8_and_int32(table, form):
+    described = facts(table, form + "_int8")
+    for item in described["inputs"] + described["outputs"]:
+        assert item["type"] == "int8" and 1e-5 < item["scale"] < 1
+    model = flatbuffer.read((table[0] / (form + "_int8.tflite")).read_bytes())
+    tensors = model["subgraphs"][0]["tensors"]
+    assert {tensor["type"] for tensor in tensors} == {flatbuffer.INT8, flatbuffer.INT32}
+    for tensor in tensors:
+        if "quantization" in tensor:
+            assert tensor["quantization"]["scale"][0] > 1e-12
+
+
+def test_state_keeps_its_scale_from_output_to_input(table):
+    described = facts(table, "step_int8")
+    assert described["states_keep_their_scale"] is True
+    for before, after in zip(described["inputs"][1:], described["outputs"][1:]):
+        assert after["name"] == "next_" + before["name"]
+        assert (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
+
+
+@pytest.mark.parametrize("precision", convert.PRECISIONS)
+def test_sample_and_output_come_first_and_states_in_order(table, precision):
+    described = facts(table, "step_" + precision)
+    assert [item["name"] for item in described["inputs"]] == ["sample", "state_0_h", "state_0_c"]
+    assert [item["name"] for item in described["outputs"]] == [
+        "output", "next_state_0_h", "next_state_0_c"]
+
+
+def test_facts_are_those_of_the_file(table):
+    data, described = (table[0] / "step_int8.tflite").read_bytes(), facts(table, "step_int8")
+    assert described["sha256"] == hashlib.sha256(data).hexdigest()
+    assert described["size_bytes"] == len(data)
+    model = flatbuffer.read(data)
+    assert sum(item["count"] for item in described["operators"]) == len(
+        model["subgraphs"][0]["operators"])
+
+
+def test_biases_of_all_steps_agree_with_their_products(table):
+    """An int32 bias has the scale of its input times its weights, or newer runtimes go wrong."""
+    model = flatbuffer.read((table[0] / "window_int8.tflite").read_bytes())
+    graph, = model["subgraphs"]
+    products = [operator for operator in graph["operators"] if model["operator_codes"][
+        operator.get("opcode_index", 0)].get("builtin_code") == 9]
+    assert len(products) == 2 * STEPS + 1
+    for operator in products:
+        source, weights, bias = (float(graph["tensors"][place]["quantization"]["scale"][0])
+                                 for place in operator["inputs"])
+        assert bias == pytest.approx(source * weights, rel=1e-6)
+    assert len({int(operator["inputs"][2]) for operator in products}) == 3  # shared by the steps
+
+
+def test_fused_op_has_the_inputs_that_tflite_micro_wants(table):
+    model = flatbuffer.read((table[0] / "fused_float32.tflite").read_bytes())
+    fused, = [operator for operator in model["subgraphs"][0]["operators"]
+              if len(operator["inputs"]) > 5]
+    assert len(fused["inputs"]) == 24 and list(fused["inputs"][20:]) == [-1] * 4
+    assert not fused["options"].get("time_major")
+
+
+def test_files_are_little_more_than_their_weights(tmp_path):
+    """The sizes of the default model: 64 units, windows of 50."""
+    path, size = save_forecaster(tmp_path / "big.h5", 64, 7), {}
+    np.save(str(tmp_path / "stream.npy"), walk(2000, 7))
+    for form in ("step", "window"):
+        out = tmp_path / (form + "_int8.tflite")
+        convert.main([path, "-o", str(out), "--window-steps", "50",
+                      "--calibration", str(tmp_path / "stream.npy")])
+        size[form] = out.stat().st_size
+    weights = (7 + 64) * 4 * 64 + 64 * 7 + 4 * (4 * 64 + 7)
+    assert size["step"] <= 1.2 * weights
+    assert size["window"] <= 3 * size["step"]
+
+
+def test_outside_the_bound_leaves_no_file(folder, tmp_path):
+    with pytest.raises(UserError, match="differs from Keras.*above the bound of .*no file"):
+        run(folder, tmp_path / "step_int8.tflite", "--bound", "1e-6",
+            "--calibration", str(folder / "stream.npy"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
+    from kit import forms
+
+    def lost(network, *rest):
+        layers = [item._replace(weights={key: a[..., ::-1] for key, a in item.weights.items()})
+                  for item in network.layers]
+        return frozen(network._replace(layers=layers), *rest)
+
+    frozen = forms.frozen
+    monkeypatch.setattr(forms, "frozen", lost)
+    with pytest.raises(UserError, match="the float32 model differs from Keras: max_abs_diff"):
+        run(folder, tmp_path / "step_float32.tflite")
+
+
+@pytest.mark.parametrize("name, more, said", [
+    ("model.tflite", [], "does not say which form to make; add --form"),
+    ("step.tflite", [], "does not say which precision"),
+    ("step_int8.tflite", [], "int8 needs --calibration"),
+    ("fused_int8.tflite", ["--calibration", "windows.npy"], "no int8 kernel"),
+    ("window_float32.tflite", [], "time axis is undefined.*--window-steps"),
+    ("window_int8.tflite", ["--calibration", "none.npy"], "none.npy: No such file"),
+    ("window_int8.tflite", ["--calibration", "model.h5"], "needs the scaler|model.h5"),
+    ("window_float32.tflite", ["--c-array", "x.h", "--window-steps", "6"], "writes the step form"),
+])
+def test_mistakes_get_one_sentence(folder, tmp_path, monkeypatch, name, more, said):
+    monkeypatch.chdir(str(folder))
+    with pytest.raises(UserError, match=said) as error:
+        convert.main(["model.h5", "-o", str(tmp_path / name)] + more)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_calibration_of_another_width_is_refused(folder, tmp_path):
+    np.save(str(tmp_path / "wide.npy"), walk(100, CHANNELS + 1))
+    with pytest.raises(UserError, match=r"wide.npy holds \(100, 4\).*\(n, 3\)"):
+        run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "wide.npy"))
+
+
+def test_windows_say_how_long_a_window_is(folder, tmp_path):
+    run(folder, tmp_path / "window_int8.tflite", "--calibration", str(folder / "windows.npy"))
+    described = json.loads((tmp_path / "window_int8.json").read_text())
+    assert described["inputs"][0]["shape"] == [1, STEPS, CHANNELS]
+
+
+def test_converter_that_aborts_costs_one_sentence(tmp_path):
+    """toco ends the process on a failed check; here a product whose sides do not fit."""
+    from kit import tflite
+    from kit.tf115 import tf
+
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, (1, 28), name="x")
+        moved = tf.reshape(tf.nn.relu(x), (7, 4)) * tf.constant([1.0, 2, 3, 4])
+        tf.identity(moved, name="y")
+    path = tmp_path / "odd.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    with pytest.raises(UserError, match="converter refuses this graph: Check failed"):
+        tflite.converted(str(path), {"inputs": [{"name": "x", "shape": [1, 28]}],
+                                     "outputs": [{"name": "y"}]})
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler here")
+def test_header_compiles_and_holds_the_file(folder, tmp_path):
+    out, header = tmp_path / "step_int8.tflite", tmp_path / "my-model.h"
+    run(folder, out, "--calibration", str(folder / "stream.npy"), "--c-array", str(header))
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "my-model.h"\nint main(void) {\n'
+        '  fwrite(my_model_data, 1, MY_MODEL_SIZE, stdout);\n'
+        '  return !(MY_MODEL_INPUT_0_ELEMENTS == 3 && MY_MODEL_INPUT_1_SCALE > 0.0f\n'
+        '           && MY_MODEL_OUTPUT_2_ZERO_POINT == MY_MODEL_INPUT_2_ZERO_POINT);\n}\n')
+    subprocess.run(["cc", "-std=c99", "-Wall", "-Werror", "main.c", "-o", "main"],
+                   cwd=str(tmp_path), check=True)
+    said = subprocess.run([str(tmp_path / "main")], stdout=subprocess.PIPE, check=True).stdout
+    assert said == out.read_bytes()
+
+
+def test_same_bytes_from_processes_that_hash_differently(folder, tmp_path):
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, os.path.join(SCRIPTS, "convert.py"), str(folder / "model.h5"),
+             "-o", str(tmp_path / seed / "step_int8.tflite"),
+             "--calibration", str(folder / "stream.npy")],
+            env=dict(os.environ, PYTHONHASHSEED=seed), check=True, stderr=subprocess.PIPE)
+    for name in ("step_int8.tflite", "step_int8.json"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
