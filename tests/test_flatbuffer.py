@@ -61,6 +61,19 @@ def test_equal_content_stands_once():
     assert grown < 147 * 4 + 16  # an offset each, and no tensor
 
 
+def test_equal_constants_are_shared_unless_their_scales_differ():
+    other = dict(SCALE, scale=np.array([0.25], np.float32))
+    values = np.arange(4, dtype=np.uint8)
+    tensors = [tensor("x", [4]), tensor("a", [4], buffer=1, quantization=SCALE),
+               tensor("b", [4], buffer=2, quantization=SCALE),
+               tensor("c", [4], buffer=2, quantization=other), tensor("y", [4])]
+    merged = model(tensors, [{}, {"data": values}, {"data": values.copy()}])
+    merged["subgraphs"][0]["operators"] = [
+        {"inputs": np.array([0, 1, 2, 3, -1]), "outputs": np.array([4])}]
+    flatbuffer.merge_constants(merged)
+    assert list(merged["subgraphs"][0]["operators"][0]["inputs"]) == [0, 1, 1, 3, -1]
+
+
 def test_foreign_bytes_are_refused():
     with pytest.raises(UserError, match="not a .tflite"):
         flatbuffer.read(b"PK\x03\x04 something else")

@@ -85,4 +85,5 @@ def test_wrong_call_and_wrong_shape_are_named(files):
     with pytest.raises(UserError, match=r"takes \(6, 3\), not \(5, 3\)"):
         Model(files("window_float32")).predict(walk(5)[None])
     with pytest.raises(UserError, match="runtime refuses|damaged"):
-        Model(open(files("step_int8"), "rb").read()[:4000])
+        data = open(files("step_int8"), "rb").read()
+        Model(data[:len(data) // 2])

@@ -128,6 +128,23 @@ def _read_field(data, at, kind, table):
     return [_read_table(data, p + _u32(data, p), TABLES[inner], inner) for p in places]
 
 
+def merge_constants(model):
+    """Let operators share constants that are equal in values, shape, type and scale."""
+    graph, known, same = model["subgraphs"][0], {}, {-1: -1}
+    for place, tensor in enumerate(graph["tensors"]):
+        data = model["buffers"][tensor.get("buffer", 0)].get("data")
+        key = place
+        if data is not None and len(data) and not tensor.get("is_variable"):
+            scale = tensor.get("quantization", {})
+            key = (data.tobytes(), bytes(tensor.get("shape", b"")), tensor.get("type", 0)) + tuple(
+                np.asarray(scale[field]).tobytes() for field in ("scale", "zero_point")
+                if field in scale)
+        same[place] = known.setdefault(key, place)
+    for operator in graph["operators"]:
+        operator["inputs"] = np.array([same[int(p)] for p in operator["inputs"]], np.int32)
+    return model
+
+
 # --- writing ----------------------------------------------------------------------------------
 
 

@@ -19,11 +19,13 @@ class Frozen(NamedTuple):
     bytes: bytes
     inputs: list  # of {"name", "shape", "type"}, the sample or the window first
     outputs: list  # in the same order: the model's output, then each state's next value
+    activations: list  # of the fused ops, in order
 
     def signature(self, source):
         """What the .json beside the .pb holds."""
-        return {"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                "source_sha256": sha256(source)}
+        fused = {"fused_activations": self.activations} if self.form == "fused" else {}
+        return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
+                     "source_sha256": sha256(source)}, **fused)
 
     def predict(self, windows):
         """The graph's output for windows (n, T, C)."""
@@ -81,7 +83,7 @@ def frozen(network, form, steps, path="the model"):
         outputs = [("output", shapes(network, steps)[-1])]
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
-                  _described(inputs), _described(outputs))
+                  _described(inputs), _described(outputs), graphs.fused_activations(network))
 
 
 def _described(ends):

@@ -222,6 +222,14 @@ def check_fused(network, path):
                                    ", ".join(FUSED_ACTIVATIONS)))
 
 
+def fused_activations(network):
+    """The activation of each fused op in the order of the graph; 1.15 writes tanh for all."""
+    cells = [cell for layer in network.layers for cell in (
+        [layer.options["forward"], layer.options["backward"]] if layer.kind == "Bidirectional"
+        else [layer])]
+    return [cell.options["activation"] for cell in cells if cell.kind == "LSTM"]
+
+
 def _fused_layer(layer, value, before, after, ops):
     if layer.kind == "LSTM":
         return _fused_lstm(layer, value, before, ops)
@@ -247,8 +255,7 @@ def _fused_lstm(layer, value, before, ops):
     weights = [a.T for a in kernel + recurrent] + bias + [np.zeros((1, units), np.float32)] * 2
     constants = [tf.constant(np.ascontiguousarray(a), tf.float32, name="weight_%d" % place)
                  for place, a in zip(FUSED_INPUTS[1:], weights)]
-    outputs = tf.compat.v1.placeholder(  # the op's activation is told to kit.tflite by its name
-        tf.float32, (None, steps, units), "fused_" + layer.options["activation"])
+    outputs = tf.compat.v1.placeholder(tf.float32, (None, steps, units), "fused")
     ops[outputs.op.name] = [tensor.op.name for tensor in [value] + constants]
     if layer.options["return_sequences"]:
         return outputs

@@ -46,7 +46,7 @@ SAME_RANGE = 1.4  # parts of a joined vector whose ranges differ by less share a
 
 def quantized(model, signature, samples):
     """The int8 Model dict of a float one; UserError names an operator that int8 cannot hold."""
-    graph = Graph(model)
+    graph = Graph(flatbuffer.merge_constants(model))
     fuse_relus(graph)
     refuse_unknown(graph)
     balance(graph, observe(graph, signature, samples), signature)

@@ -94,10 +94,11 @@ _toco.toco_convert_protos = _in_child(_toco.toco_convert_protos)
 
 def packed(model, signature):
     """The final .tflite bytes of a Model dict: in order, nothing unused, nothing twice."""
-    return flatbuffer.write(tidy(whole_fused_ops(model), signature))
+    model = flatbuffer.merge_constants(whole_fused_ops(model, signature))
+    return flatbuffer.write(tidy(model, signature))
 
 
-def whole_fused_ops(model):
+def whole_fused_ops(model, signature):
     """Fused LSTMs as the runtimes take them: batch first, 24 inputs, weights of one type.
 
     The converter writes 20 inputs and calls the sequence time-major. tflite-micro insists on the
@@ -106,13 +107,13 @@ def whole_fused_ops(model):
     computes NaN from them, where it had better refuse.
     """
     graph, = model["subgraphs"]
+    activations = iter(signature.get("fused_activations", ()))
     unpacked = {int(operator["outputs"][0]): operator for operator in graph["operators"]
                 if _kind(model, operator) == "DEQUANTIZE"}
     for operator in graph["operators"]:
         if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-            name = graph["tensors"][operator["outputs"][0]]["name"].split(":")[0]
             operator["options"] = dict(operator["options"], time_major=False,
-                                       activation=FUSED_ACTIVATION[name.split("_")[-1]])
+                                       activation=FUSED_ACTIVATION[next(activations)])
             operator["inputs"] = np.array(operator["inputs"], np.int32)
             if any(int(place) in unpacked for place in operator["inputs"]):
                 _pack_weights(model, operator["inputs"], unpacked)
