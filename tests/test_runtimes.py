@@ -91,8 +91,9 @@ def test_the_table_marks_what_is_wrong_and_spells_a_refusal_out_once():
     count = {"status": "ok", "max_of_std": 0.02, "max_counts": 2.0}
     no = {"status": "refused", "says": "no such op"}
     columns = list(runtimes.RUNTIMES)
-    text = runtimes.table([{"file": "a.tflite", "runtimes": dict(zip(columns, [ok, no, wrong, no]))},
-                           {"file": "b.tflite", "runtimes": dict(zip(columns, [count] * 4))}])
+    cells = {"a.tflite": [ok, no, wrong, no], "b.tflite": [count] * 4}
+    text = runtimes.table([{"file": name, "runtimes": dict(zip(columns, cells[name]))}
+                           for name in cells])
     lines = text.splitlines()
     assert lines[2].split("|")[1:-1] == [" a.tflite ", " ok 3.1e-07 ", " refused [1] ",
                                          " **WRONG** 0.5 ", " refused [1] "]

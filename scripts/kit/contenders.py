@@ -102,6 +102,31 @@ class Live(TFLite):
             call(items[:count % size])
 
 
+class Foreign:
+    """A float window file with operators that kit.interpreter does not know, in LiteRT."""
+
+    def __init__(self, path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._raw = Interpreter(path, num_threads=1)
+        self._raw.allocate_tensors()
+        self._ends = [ends[0]["index"] for ends in (
+            self._raw.get_input_details(), self._raw.get_output_details())]
+
+    def outputs(self, samples):
+        found = []
+        for sample in samples:
+            self._raw.set_tensor(self._ends[0], sample[None])
+            self.calls(1)
+            found.append(self._raw.get_tensor(self._ends[1])[0])
+        return np.stack(found)
+
+    def calls(self, count):
+        raw = self._raw
+        for _ in range(count):
+            raw.invoke()
+
+
 class Onnx:
     """An ONNX file in onnxruntime, one thread, inputs and outputs bound beforehand."""
 
@@ -218,5 +243,6 @@ def _aligned(values):
     return room[start:start + values.size]
 
 
-KINDS = {"tflite": TFLite, "live": Live, "onnx": Onnx, "numpy": Numpy, "c": C, "peak": Peak}
+KINDS = {"tflite": TFLite, "live": Live, "foreign": Foreign, "onnx": Onnx, "numpy": Numpy,
+         "c": C, "peak": Peak}
 COMMANDS = {"run": run, "load": load, "measure": measure}

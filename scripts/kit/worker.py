@@ -20,7 +20,7 @@ from kit.cli import UserError
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(SCRIPTS)
 CHATTER = ("INFO:", "WARNING:", "I0000", "W0000")  # lines of stderr that explain no refusal
-KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")  # of the environment: none of scripts/run's pins
+KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")  # of the environment; no pin of scripts/run
 
 
 class Refused(Exception):
