@@ -1,9 +1,9 @@
 """Detect anomalies with every model file and every simple baseline, and compare them.
 
-    sh scripts/run evaluate --params params.yaml --train data/generate/train.csv \
-        --validation data/generate/validation.csv --test data/generate/test.csv \
-        --events data/generate/events.csv --scaler models/train/scaler.json \
-        --history models/train/history.csv --keras models/train/keras_model.h5 \
+    sh scripts/run evaluate --params params.yaml --train data/generate/train.csv \\
+        --validation data/generate/validation.csv --test data/generate/test.csv \\
+        --events data/generate/events.csv --scaler models/train/scaler.json \\
+        --history models/train/history.csv --keras models/train/keras_model.h5 \\
         --frozen models/freeze/window.pb --tflite models/convert --out reports/evaluate
 
 In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
@@ -26,6 +26,7 @@ from kit.cli import (
 from kit.forecasts import forecast_all, processes
 from kit.params import load_params
 from kit.records import interval_s, labels, read_events, read_record
+from kit.stretches import runs
 from kit.timeline import iso
 from kit.windows import model_input, read_scaler
 
@@ -120,7 +121,7 @@ def summary(test_scores, alarms, events, seconds, params):
         return metrics.summarize(
             test_scores, alarms, events, seconds, params["max_buffer_samples"],
             params["tail_samples"], params["compared_false_alarms_per_day"])
-    return {"alarms_per_day": len(scores.runs(alarms)) / (len(alarms) * seconds / DAY_S),
+    return {"alarms_per_day": len(runs(alarms)) / (len(alarms) * seconds / DAY_S),
             "alarm_time_fraction": np.mean(alarms),
             "score_median": np.median(test_scores),
             "score_p99": np.quantile(test_scores, 0.99)}
@@ -217,7 +218,7 @@ def alarm_table(results, time, events, tail):
     """Every run of alarms: rows [start, end), the peak, and whether an event was its cause."""
     rows = []
     for name, (found, alarms) in results.items():
-        for start, end in scores.runs(alarms):
+        for start, end in runs(alarms):
             rows.append((name, start, end, str(time[start]) + "Z", found[start:end].max(),
                          verdict(start, end, events, tail)))
     return pd.DataFrame(rows, columns=["detector", "start", "end", "time", "peak_score", "verdict"])

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from kit import metrics
 from kit.cli import UserError
+from kit.stretches import runs
 
 with open(os.path.join(os.path.dirname(__file__), "references", "metrics.json")) as file:
     REFERENCE = json.load(file)["cases"]
@@ -30,7 +31,7 @@ def event_table(*events):
 
 
 def table_of(labels):
-    return event_table(*map(tuple, metrics.runs(labels)))
+    return event_table(*map(tuple, runs(labels)))
 
 
 @st.composite
@@ -97,11 +98,6 @@ def test_affiliation_of_the_example_of_the_paper():
     second = slice(30, 120)  # its zone, cut out: all of it is the zone of the one event left
     found = metrics.affiliation(labels[second], alarms[second])
     assert found == pytest.approx((0.672222222, 0.944444444))
-
-
-def test_runs():
-    assert metrics.runs([0, 1, 1, 0, 1]).tolist() == [[1, 3], [4, 5]]
-    assert metrics.runs([]).shape == metrics.runs([0, 0]).shape == (0, 2)
 
 
 def test_event_scores():
@@ -208,7 +204,7 @@ def test_scikit_learn_agrees(record):
 @given(records())
 def test_vus_without_buffer_of_one_event_is_the_auc(record):
     labels, scores = record
-    start, end = metrics.runs(labels)[0]
+    start, end = runs(labels)[0]
     rows = np.arange(len(labels))
     labels = (start <= rows) & (rows < min(end, len(rows) - 1))
     expected = roc_auc_score(labels, scores), average_precision_score(labels, scores)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kit import scores
+from kit.stretches import hold_last, runs
 
 OPTIONS = {"time_constants": [3, 8], "energy_time_constant": 8, "fading": 0.9}
 CHANNELS = 3
@@ -38,19 +39,6 @@ def scored(detector, samples, forecasts):
 
 
 # ---- gaps
-
-def test_hold_last_worked():
-    nan = np.nan
-    held = scores.hold_last(np.array([[nan, 1], [2, nan], [nan, nan], [3, 4.0]]))
-    assert held.tolist() == [[0, 1], [2, 1], [2, 1], [3, 4]]
-    assert scores.hold_last(np.array([[nan, nan]]), np.array([5.0, 6.0])).tolist() == [[5, 6]]
-
-
-def test_hold_last_keeps_float32_and_its_argument():
-    samples = np.array([[1], [np.nan]], np.float32)
-    assert scores.hold_last(samples).dtype == np.float32
-    assert np.isnan(samples[1, 0])
-
 
 def test_imputed_sample_has_the_distance_of_its_observed_part():
     covariance = MIX.T @ MIX
@@ -207,16 +195,11 @@ def test_threshold_of_a_constant_score_is_above_it():
     assert scores.fit_threshold(np.ones(100), 0.01) > 1
 
 
-def test_runs_worked():
-    assert scores.runs([0, 1, 1, 0, 1]).tolist() == [[1, 3], [4, 5]]
-    assert scores.runs([0, 0]).shape == (0, 2)
-
-
 # ---- the whole
 
 def test_normal_data_alarm_at_about_the_wanted_rate(detector):
     found = scored(detector, *toy(100000, 11, 0.0005))
-    alarms = len(scores.runs(found >= detector["threshold"]))
+    alarms = len(runs(found >= detector["threshold"]))
     assert 30 < alarms < 250  # 100 are wanted; 8 peaks of the validation part decide
 
 
@@ -259,7 +242,7 @@ def test_pieces_score_as_the_whole(cuts, seed):
 
 def test_sample_by_sample_scores_as_the_whole_with_regimes():
     samples, forecasts = toy(3000, 16, 0.01)
-    centres = scores.fit_centres(scores.hold_last(samples), 4)
+    centres = scores.fit_centres(hold_last(samples), 4)
     detector = scores.fit(samples, forecasts, centres, OPTIONS, 1 / 1000)[0]
     scorer = scores.Scorer(detector)
     single = [scorer.update(samples[t:t + 1], forecasts[t:t + 1])[0] for t in range(600)]
@@ -303,7 +286,7 @@ def test_fit_is_the_same_each_time():
 
 def test_short_records_can_be_fitted():
     samples, forecasts = toy(60, 22)
-    centres = scores.fit_centres(scores.hold_last(samples), 3)
+    centres = scores.fit_centres(hold_last(samples), 3)
     detector, found = scores.fit(samples, forecasts, centres, OPTIONS, 0.01)
     assert np.isfinite(detector["threshold"]) and np.isfinite(found).all()
 

@@ -6,7 +6,7 @@ is fitted on normal data. Missing samples hold the last value.
 """
 import numpy as np
 
-from kit.scores import hold_last
+from kit.stretches import hold_last
 
 
 def rolling_z(samples, window):

@@ -20,6 +20,7 @@ from sklearn.metrics import (
 
 from kit.cli import UserError
 from kit.records import labels as event_labels
+from kit.stretches import runs
 
 DAY_S = 86400.0
 SEVERITIES = ("hard", "medium", "plain")
@@ -509,15 +510,6 @@ def thin(points, k):
 
 
 # ---- small parts -------------------------------------------------------------------------------
-
-
-def runs(mask):
-    """The runs of True as half-open row ranges: int array (k, 2).
-
-    Worked: runs([0, 1, 1, 0, 1]) -> [[1, 3], [4, 5]].
-    """
-    padded = np.concatenate([[0], np.asarray(mask, bool), [0]]).astype(np.int8)
-    return np.flatnonzero(np.diff(padded)).reshape(-1, 2)
 
 
 def _peaks(scores, spans):

@@ -19,6 +19,8 @@ record: sums run in a fixed order. Fitting imports scikit-learn where it is used
 """
 import numpy as np
 
+from kit.stretches import hold_last, runs
+
 TAIL_SHARE = 0.02  # of the normal samples; beyond it a generalised Pareto tail is fitted
 FOLDS = 5  # of the validation part, to see residuals that the fit did not see
 COUNT_FADING = 0.875  # per sample, of the count of missing samples
@@ -26,20 +28,6 @@ RIDGE = 10.0  # penalty of the spread's weights, in samples
 SPREAD_ROUNDS = 3
 TINY = 1e-12
 EXTREME = 0.001  # share of samples beyond which a feature or a residual is clipped
-
-
-def hold_last(samples, before=None):
-    """Replace each missing sample by the last one seen in its channel (causal).
-
-    samples : (n, C), NaN where missing; before : (C,) last values seen earlier, default 0, which
-    is the mean of a standardised channel. Returns a filled copy (n, C).
-    """
-    samples = np.asarray(samples)
-    start = np.zeros(samples.shape[1]) if before is None else before
-    padded = np.concatenate([[start], samples]).astype(samples.dtype)  # (1 + n, C)
-    seen = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
-    rows = np.maximum.accumulate(seen, axis=0)
-    return np.take_along_axis(padded, rows, axis=0)[1:]
 
 
 # ---- scoring: numpy alone ----------------------------------------------------------------------
@@ -255,12 +243,6 @@ def fit_threshold(scores, rate):
     shape, scale = fit_pareto(peaks - base)
     probability = min(rate * len(scores) / len(peaks), 1.0)
     return float(base + pareto_level(probability, shape, scale))
-
-
-def runs(flags):
-    """Half-open row ranges (m, 2) of the runs of True in flags (n,)."""
-    padded = np.concatenate([[0], np.asarray(flags, bool), [0]]).astype(np.int8)
-    return np.flatnonzero(np.diff(padded)).reshape(-1, 2)
 
 
 # ---- fitting, on normal data -------------------------------------------------------------------

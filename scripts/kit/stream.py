@@ -1,7 +1,8 @@
 """A step model and its scorer over a log as it comes: state carried, memory bounded; numpy."""
 import numpy as np
 
-from kit.scores import Scorer, hold_last
+from kit.scores import Scorer
+from kit.stretches import hold_last
 
 
 class StreamDetector:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.cli import UserError, read_json
-from kit.scores import hold_last
+from kit.stretches import hold_last
 
 BLOCK = 1 << 16  # samples
 

@@ -1,0 +1,25 @@
+"""Stretches of a record: runs of what is marked, gaps of what is missing. numpy alone."""
+import numpy as np
+
+
+def runs(mask):
+    """The runs of True as half-open row ranges: int array (k, 2).
+
+    Worked: runs([0, 1, 1, 0, 1]) -> [[1, 3], [4, 5]].
+    """
+    padded = np.concatenate([[0], np.asarray(mask, bool), [0]]).astype(np.int8)
+    return np.flatnonzero(np.diff(padded)).reshape(-1, 2)
+
+
+def hold_last(samples, before=None):
+    """Replace each missing sample by the last one seen in its channel (causal).
+
+    samples : (n, C), NaN where missing; before : (C,) last values seen earlier, default 0, which
+    is the mean of a standardised channel. Returns a filled copy (n, C).
+    """
+    samples = np.asarray(samples)
+    start = np.zeros(samples.shape[1]) if before is None else before
+    padded = np.concatenate([[start], samples]).astype(samples.dtype)  # (1 + n, C)
+    seen = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
+    rows = np.maximum.accumulate(seen, axis=0)
+    return np.take_along_axis(padded, rows, axis=0)[1:]
