@@ -130,6 +130,8 @@ ZOO = {
     "batch_norm_between": (ALL, lambda: sequential(
         layers().BatchNormalization(), lstm(4, **SEQ), layers().BatchNormalization(scale=False),
         lstm(), dense())),
+    "batch_norm_time_distributed": (ALL, lambda: sequential(
+        lstm(4, **SEQ), layers().TimeDistributed(layers().BatchNormalization()), lstm(), dense())),
     "reshape_end": (ALL, lambda: sequential(lstm(), dense(6), layers().Reshape((2, 3)))),
     "reshape_open": (ALL, lambda: sequential(
         lstm(), dense(6), layers().Reshape((-1, 2)), layers().Flatten())),

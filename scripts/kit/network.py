@@ -189,6 +189,9 @@ def _recurrent(kind):
         if config.get("return_state"):
             raise UserError("%s: layer '%s' has return_state=True, which makes a model of several "
                             "outputs; set it to False" % (path, name))
+        if config.get("time_major"):
+            raise UserError("%s: layer '%s' has time_major=True; rebuild it with the batch first"
+                            % (path, name))
         if kind != "SimpleRNN":
             gate = config.get("recurrent_activation", "hard_sigmoid")
             options["recurrent_activation"] = _activation(path, name, gate)
@@ -246,10 +249,12 @@ def _time_distributed(path, name, config, arrays):
     kind = inner["class_name"]
     if kind in DROPPED:
         return None
-    if kind not in ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"):
+    if kind not in ("Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax",
+                    "BatchNormalization"):
         raise UserError("%s: layer '%s' is TimeDistributed of %s; TimeDistributed(Dense) is "
                         "supported" % (path, name, kind))
-    return READERS[kind](path, name, inner["config"], arrays)
+    read = READERS[kind](path, name, inner["config"], arrays)
+    return read._replace(options=dict(read.options, axis=-1)) if "axis" in read.options else read
 
 
 def _batch_normalization(path, name, config, arrays):

@@ -85,8 +85,9 @@ def _twin_layer(layer):
     kind = layer.__class__.__name__
     if kind in RECURRENT + ("RNN",):
         config.update(return_sequences=True, stateful=False, unroll=False)
-    if kind == "BatchNormalization":
-        config["axis"] = -1
+    for described in (config, config.get("layer", {}).get("config", {})):
+        if "moving_mean_initializer" in described:  # BatchNormalization, perhaps TimeDistributed
+            described["axis"] = -1
     copy = layer.__class__.from_config(config)
     return tf.keras.layers.TimeDistributed(copy) if kind in ("Flatten", "Reshape") else copy
 

@@ -40,6 +40,7 @@ FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL")
 RIVALS = np.linspace(0.25, 1.0, 31)  # parts of the full range that are tried
 SEARCH_VALUES = 20000
 WINDOWS, SAMPLES, KEPT_SAMPLES = 100, 30000, 4000
+MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
 SYMMETRIC_RATIO = 3.0  # a range is symmetric round zero when its sides differ by less
 SAME_RANGE = 1.4  # parts of a joined vector whose ranges differ by less share a scale as they are
 
@@ -151,7 +152,8 @@ def observe(graph, signature, samples):
     run = _interpreter(graph, signature, computed)
     runs = _step_runs if signature["form"] == "step" else _window_runs
     found = {place: [] for place in computed}
-    for _ in runs(run, signature, samples):
+    per_run = sum(int(np.prod(graph.tensors[place]["shape"])) for place in computed)
+    for _ in runs(run, signature, samples, MOST_VALUES // per_run):
         for place in computed:
             found[place].append(run.get_tensor(place).ravel())
     return {place: np.stack(values) for place, values in found.items()}
@@ -168,14 +170,14 @@ def _interpreter(graph, signature, outputs):
     return run
 
 
-def _window_runs(run, signature, samples):
+def _window_runs(run, signature, samples, most):
     place = run.get_input_details()[0]["index"]
-    for window in samples.windows(WINDOWS, extremes=True):
+    for window in samples.windows(max(8, min(WINDOWS, most)), extremes=True):
         run.set_tensor(place, window[None])
         yield run.invoke()
 
 
-def _step_runs(run, signature, samples):
+def _step_runs(run, signature, samples, most):
     """The recurrence along each sequence of the data; yields where observations are kept."""
     sample, *states = [item["index"] for item in run.get_input_details()]
     names = {item["name"]: item["index"] for item in run.get_output_details()}
@@ -184,7 +186,7 @@ def _step_runs(run, signature, samples):
     picks = np.linspace(0, len(samples.sequences) - 1,
                         max(1, min(len(samples.sequences), SAMPLES // length))).astype(int)
     total = len(picks) * min(length, SAMPLES)
-    every, extremes, count = max(1, total // KEPT_SAMPLES), set(samples.extremes), 0
+    every, extremes, count = max(1, total // max(100, min(KEPT_SAMPLES, most))), set(samples.extremes), 0
     for pick in picks:
         held = [np.zeros(item["shape"], np.float32) for item in signature["inputs"][1:]]
         for number, x in enumerate(samples.sequences[pick][:SAMPLES]):
@@ -203,8 +205,8 @@ def _step_runs(run, signature, samples):
 
 def balance(graph, observed, signature):
     """Multiply what is joined with a state by a constant, so that both have one range."""
-    done = set()
-    ranges = _tied(graph, signature).ranges(observed)
+    ranges, done = _tied(graph, signature).ranges(observed), set()
+    rescaler = Rescaler(graph)
     for operator in list(graph.operators):
         if graph.kind(operator) != "CONCATENATION" or len(operator["inputs"]) != 2:
             continue
@@ -212,53 +214,74 @@ def balance(graph, observed, signature):
         if part not in ranges or state not in ranges:
             continue
         ratio = ranges[part] / max(ranges[state], 1e-6)
-        source = _source(graph, part)
-        if 1 / SAME_RANGE < ratio < SAME_RANGE or source in done:
-            continue
-        scaled = _rescale(graph, source, np.float32(1 / ratio))
-        done |= {source, scaled}
+        source = rescaler.source(part)
+        if not 1 / SAME_RANGE < ratio < SAME_RANGE and source not in done:
+            done |= {source, rescaler.rescale(source, np.float32(1 / ratio))}
+    rescaler.finish()
 
 
-def _source(graph, place):
-    """The tensor that `place` is a part of: back through what only moves values."""
-    producers = graph.producers()
-    while place in producers and graph.kind(producers[place]) in MOVES:
-        place = graph.data_inputs(producers[place])[0]
-    return place
+class Rescaler:
+    """Puts products with constants into a graph; weights that undo one are made once."""
+
+    def __init__(self, graph):
+        self.graph, self.consumers, self.producers = graph, graph.consumers(), graph.producers()
+        self.products, self.fresh = {}, {}  # source -> its MUL; (weights, column, factor) -> place
+
+    def source(self, place):
+        """The tensor that `place` is a part of: back through what only moves values."""
+        while place in self.producers and self.graph.kind(self.producers[place]) in MOVES:
+            place = self.graph.data_inputs(self.producers[place])[0]
+        return place
+
+    def rescale(self, source, factor):
+        """Put source * factor in place of source, undone in the weights; the place of the product,
+        or None where something else reads the source too."""
+        graph = self.graph
+        products = _products(graph, self.consumers, source)
+        if products is None or source in [int(p) for p in graph.body["outputs"]]:
+            return None
+        scaled = graph.add_tensor("scaled_" + graph.tensors[source]["name"],
+                                  graph.tensors[source]["shape"])
+        constant = self._constant(("factor", factor), (), factor)
+        product = {"opcode_index": graph.opcode("MUL", 1), "options_type": 21, "options": {},
+                   "inputs": np.array([source, constant], np.int32),
+                   "outputs": np.array([scaled], np.int32)}
+        for operator in self.consumers[source]:
+            _replace(operator, source, scaled)
+        self.products[source], self.producers[scaled] = product, product
+        self.consumers[scaled], self.consumers[source] = self.consumers[source], [product]
+        for operator, weights, start, width in products:
+            values = graph.constant(weights).copy()
+            values[:, start:start + width] /= factor
+            _replace(operator, weights, self._constant((weights, start, factor), None, values))
+        return scaled
+
+    def _constant(self, key, shape, values):
+        if key not in self.fresh:
+            name = "%s_%d" % (key[0], len(self.fresh))
+            self.fresh[key] = self.graph.add_tensor(
+                name, values.shape if shape is None else shape, values=values)
+        return self.fresh[key]
+
+    def finish(self):
+        """Put each product after what makes its source."""
+        ordered = [self.products[place] for place in self.products if place not in self.producers]
+        for operator in self.graph.operators:
+            ordered.append(operator)
+            ordered += [self.products[int(place)] for place in operator["outputs"]
+                        if int(place) in self.products]
+        self.graph.operators[:] = ordered
 
 
-def _rescale(graph, source, factor):
-    """Put source * factor in place of source, undone in the weights; the place of the product, or
-    None where something else reads the source too."""
-    products = _products(graph, source)
-    if products is None or source in [int(p) for p in graph.body["outputs"]]:
-        return None
-    tensor, readers = graph.tensors[source], graph.consumers()[source]
-    scaled = graph.add_tensor("scaled_%d" % source, tensor["shape"])
-    constant = graph.add_tensor("factor_%d" % source, (), values=factor)
-    for operator in readers:
-        operator["inputs"] = np.array(
-            [scaled if place == source else place for place in operator["inputs"]], np.int32)
-    after = 1 + max([-1] + [number for number, operator in enumerate(graph.operators)
-                            if source in operator["outputs"]])
-    graph.operators.insert(after, {
-        "opcode_index": graph.opcode("MUL", 1), "inputs": np.array([source, constant], np.int32),
-        "outputs": np.array([scaled], np.int32), "options_type": 21, "options": {}})
-    for (weights, start), readers in products.items():
-        values = graph.constant(weights).copy()
-        width = readers[0][1]
-        values[:, start:start + width] /= factor
-        fresh = graph.add_tensor(graph.tensors[weights]["name"], values.shape, values=values)
-        for operator, _ in readers:
-            operator["inputs"] = np.array(
-                [fresh if place == weights else place for place in operator["inputs"]], np.int32)
-    return scaled
+def _replace(operator, old, new):
+    operator["inputs"] = np.array(
+        [new if place == old else place for place in operator["inputs"]], np.int32)
 
 
-def _products(graph, source):
-    """(weights, first column) -> [(FULLY_CONNECTED, columns)] that read a tensor or parts of it;
+def _products(graph, consumers, source):
+    """[(FULLY_CONNECTED, weights, first column, columns), ...] that read a tensor or parts of it;
     None when something else reads it too."""
-    found, consumers, todo = {}, graph.consumers(), [(source, 0, None)]
+    found, todo = [], [(source, 0, None)]
     while todo:
         place, start, width = todo.pop()
         for operator in consumers.get(place, ()):
@@ -266,13 +289,12 @@ def _products(graph, source):
             if kind in MOVES and width is None:
                 todo += [(int(out), 0, None) for out in operator["outputs"]]
             elif kind == "CONCATENATION" and width is None:
-                sizes = [graph.tensors[p]["shape"][-1] for p in operator["inputs"]]
+                sizes = [int(graph.tensors[p]["shape"][-1]) for p in operator["inputs"]]
                 which = [int(p) for p in operator["inputs"]].index(place)
-                todo.append((int(operator["outputs"][0]), int(sum(sizes[:which])), sizes[which]))
+                todo.append((int(operator["outputs"][0]), sum(sizes[:which]), sizes[which]))
             elif kind == "FULLY_CONNECTED" and operator["inputs"][0] == place:
-                columns = width or graph.tensors[place]["shape"][-1]
-                key = (int(operator["inputs"][1]), start)
-                found.setdefault(key, []).append((operator, int(columns)))
+                columns = width or int(graph.tensors[place]["shape"][-1])
+                found.append((operator, int(operator["inputs"][1]), start, columns))
             else:
                 return None
     return found
@@ -348,21 +370,23 @@ def choose_scales(graph, observed, signature):
         scale = given[0] if given else best_scale(
             values, readers, whole=root in ends, symmetric=root in joined)
         scales.update((place, scale) for place in members)
-    for operator in graph.operators:
-        if graph.kind(operator) == "ADD":
-            _cap_addends(graph, operator, ties.groups(observed), consumers, scales, fixed, joined)
+    _cap_addends(graph, ties, observed, scales, joined)
     return scales
 
 
-def _cap_addends(graph, operator, groups, consumers, scales, fixed, joined):
+def _cap_addends(graph, ties, observed, scales, joined):
     """An addend that nothing else reads needs no wider range than the sum, which is clipped."""
-    wanted = scales[int(operator["outputs"][0])]
-    for root, members in groups.items():
-        alone = all(graph.kind(reader) == "ADD" for member in members
-                    for reader in consumers.get(member, ()))
-        if set(members) & set(operator["inputs"]) and alone and root not in joined and (
-                not set(members) & set(fixed)) and scales[members[0]][0] > wanted[0]:
-            scales.update((member, wanted) for member in members)
+    consumers = graph.consumers()
+    fixed = {int(operator["outputs"][0]) for operator in graph.operators
+             if graph.kind(operator) in FIXED}
+    for root, members in ties.groups(observed).items():
+        readers = [reader for member in members for reader in consumers.get(member, ())]
+        if root in joined or fixed & set(members) or not readers or any(
+                graph.kind(reader) != "ADD" for reader in readers):
+            continue
+        widest = max(scales[int(reader["outputs"][0])] for reader in readers)
+        if scales[members[0]][0] > widest[0]:
+            scales.update((member, widest) for member in members)
 
 
 def _tie_joined(graph, operator, ties, ranges, fixed):
@@ -424,12 +448,13 @@ def _sigmoid(z):
 def emit(graph, observed, scales):
     """Turn the float Model dict into the int8 one."""
     inputs_seen, made = _inputs_of_products(graph, observed), {}
+    constant_scales = _scales_of_products(graph, scales)
     operators = []
     for operator in graph.operators:
         kind = graph.kind(operator)
         inputs = [int(place) for place in operator["inputs"]]
         if kind == "FULLY_CONNECTED":
-            scale = _scale_of_product(graph, inputs, scales)
+            scale = scales.get(inputs[0], constant_scales[inputs[1]])
             source = inputs[0] if inputs[0] in scales else _constant(graph, inputs[0], made, scale)
             key = tuple(inputs[1:]) + scale
             if key not in made:
@@ -467,11 +492,16 @@ def _inputs_of_products(graph, observed):
     return {weights: np.concatenate(rows) for weights, rows in found.items()}
 
 
-def _scale_of_product(graph, inputs, scales):
-    """The scale of a product's input; a constant (the zero state) takes that of later steps."""
-    readers = [int(operator["inputs"][0]) for operator in graph.operators
-               if graph.kind(operator) == "FULLY_CONNECTED" and operator["inputs"][1] == inputs[1]]
-    return next((scales[place] for place in [inputs[0]] + readers if place in scales), (1 / 128, 0))
+def _scales_of_products(graph, scales):
+    """Weights -> the scale of what they are multiplied with; a constant (the zero state) takes
+    that of later steps."""
+    found = {}
+    for operator in graph.operators:
+        if graph.kind(operator) == "FULLY_CONNECTED":
+            source, weights = (int(place) for place in operator["inputs"][:2])
+            if source in scales or weights not in found:
+                found[weights] = scales.get(source, (1 / 128, 0))
+    return found
 
 
 def _product_constants(graph, inputs, scale, rows):

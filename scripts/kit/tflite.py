@@ -162,6 +162,9 @@ def facts(data, form, precision):
              "sha256": hashlib.sha256(data).hexdigest(),
              "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
              "operators": operator_list(model)}
+    if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
+        found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
+                                    for tensor in graph["tensors"])
     if precision == "int8":
         check_int8(model)
         found["states_keep_their_scale"] = all(
