@@ -1,13 +1,16 @@
 """Print the table of results: one row per detector, in groups, best first.
 
     sh scripts/run results reports/evaluate/metrics.json
+    sh scripts/run results reports/evaluate/metrics.json --into README.md
 
 In: metrics.json of the stage evaluate; where the converted models lie in --convert, their sizes
-are a column. Out: text of about 100 columns, and where the report is.
+are a column. Out: text of at most 130 columns, and where the report is; with --into, the table stands
+between the marks `<!-- results -->` and `<!-- /results -->` of a Markdown file.
 """
 import os
+import re
 
-from kit.cli import parser, read_json, run
+from kit.cli import UserError, parser, read_json, run, write_text
 from kit.results import grouped, shown_keys, written
 
 
@@ -39,13 +42,29 @@ def aligned(cells):
     return [line.rstrip() for line in lines]
 
 
+def put_into(text, lines):
+    """The Markdown text with the lines as a code block between its marks."""
+    marks = r"(<!-- results -->\n).*?(<!-- /results -->)"
+    if not re.search(marks, text, re.S):
+        raise UserError("there are no marks <!-- results --> and <!-- /results --> in the file")
+    block = "\n```\n%s\n```\n\n" % "\n".join(lines)
+    return re.sub(marks, lambda found: found.group(1) + block + found.group(2), text, flags=re.S)
+
+
 def main(argv):
     cli = parser(__doc__)
     cli.add_argument("metrics", help="metrics.json")
     cli.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
     cli.add_argument("--report", default="reports/report/report.html", help="page to point at")
+    cli.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
     args = cli.parse_args(argv)
-    print("\n".join(table(read_json(args.metrics), sizes(args.convert))))
+    lines = table(read_json(args.metrics), sizes(args.convert))
+    if args.into:
+        with open(args.into, encoding="utf-8") as file:
+            text = file.read()
+        write_text(args.into, put_into(text, lines))
+        return
+    print("\n".join(lines))
     if os.path.exists(args.report):
         print("\nmore in %s" % args.report)
 

@@ -36,7 +36,7 @@ DETECTORS = ["keras", "frozen", "step_float32", "step_int8", "linear_forecaster"
 def metrics_of(place):
     return {"vus_pr": 0.7 - 0.0512345 * place, "vus_roc": 0.9, "auc_pr": 0.61,
             "event_recall": 2 / 3, "false_alarms_per_day": 0.4567,
-            "median_delay_s": 120.0 if place else None}
+            "false_alarm_time_fraction": 0.01, "median_delay_s": 120.0 if place else None}
 
 
 def model(form, precision, size):

@@ -1,19 +1,23 @@
 """The table at the end of `make all`."""
 import json
+import os
 
 import pytest
+import yaml
 
 import results
-from kit.cli import UserError
+from conftest import ROOT
+from kit.cli import UserError, read_json
 from kit.results import HEADLINE, group_of, grouped, written
 
 METRICS = {
     "floor_all": {"vus_pr": 0.04, "auc_pr": 0.027, "event_recall": 1.0,
-                  "false_alarms_per_day": 0.0, "median_delay_s": 0.0},
-    "keras": {"vus_pr": 0.61249, "auc_pr": 0.5, "event_recall": 0.75, "false_alarms_per_day": 0.456,
+                  "false_alarms_per_day": 0.0, "false_alarm_time_fraction": 1.0, "median_delay_s": 0.0},
+    "keras": {"vus_pr": 0.61249, "auc_pr": 0.5, "event_recall": 0.75, "false_alarms_per_day": 0.456, "false_alarm_time_fraction": 0.01,
               "median_delay_s": None},
     "step_int8": {"vus_pr": 0.6, "auc_pr": 0.49, "event_recall": 0.75,
-                  "false_alarms_per_day": 10.5, "median_delay_s": 1260.0},
+                  "false_alarms_per_day": 10.5, "false_alarm_time_fraction": 0.0204,
+                  "median_delay_s": 1260.0},
     "step_float32": {"vus_pr": 0.62, "auc_pr": 0.49, "event_recall": 0.75,
                      "false_alarms_per_day": 0.5, "median_delay_s": 60.0},
     "difference_threshold": {"vus_pr": 0.2, "auc_pr": 0.1},
@@ -31,13 +35,13 @@ def test_rows_stand_in_groups_the_best_first():
 def test_numbers_are_those_of_the_file():
     lines = {line.split()[0]: line.split()[1:] for line in results.table(METRICS, {})}
     assert lines["detector"] == list(HEADLINE)
-    assert lines["keras"] == ["0.612", "0.500", "0.750", "0.46", "–"]
-    assert lines["step_int8"] == ["0.600", "0.490", "0.750", "10.50", "1260"]
+    assert lines["keras"] == ["0.612", "0.500", "0.750", "0.46", "0.010", "–"]
+    assert lines["step_int8"] == ["0.600", "0.490", "0.750", "10.50", "0.020", "1260"]
 
 
 def test_columns_are_aligned_and_fit_a_terminal():
     lines = results.table(METRICS, {"step_int8": 23168})
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 130
     ends = {line.index(word) + len(word) for line, word in (
         (lines[0], "vus_pr"), (lines[2], "0.620"), (lines[-1], "0.040"))}
     assert len(ends) == 1
@@ -82,3 +86,24 @@ def test_the_script_prints_the_table_the_sizes_and_where_the_report_is(tmp_path,
 def test_missing_metrics_are_named(tmp_path):
     with pytest.raises(UserError, match="none.json"):
         results.main([str(tmp_path / "none.json")])
+
+
+def test_the_table_takes_the_place_between_the_marks():
+    page = "a\n<!-- results -->\nold\n<!-- /results -->\nb\n"
+    once = results.put_into(page, ["one  0.5"])
+    assert once == "a\n<!-- results -->\n\n```\none  0.5\n```\n\n<!-- /results -->\nb\n"
+    assert results.put_into(once, ["one  0.5"]) == once
+    with pytest.raises(UserError, match="no marks"):
+        results.put_into("a\n", ["x"])
+
+
+def test_the_table_of_the_readme_is_that_of_the_metrics():
+    """Sizes are those that dvc.lock names, since a clone without a cache has no files."""
+    with open(os.path.join(ROOT, "README.md")) as file:
+        text = file.read()
+    with open(os.path.join(ROOT, "dvc.lock")) as file:
+        stages = yaml.safe_load(file)["stages"]
+    bytes_of = {os.path.basename(out["path"])[:-7]: out["size"] for spec in stages.values()
+                for out in spec["outs"] if out["path"].endswith(".tflite")}
+    metrics = read_json(os.path.join(ROOT, "reports", "evaluate", "metrics.json"))
+    assert results.put_into(text, results.table(metrics, bytes_of)) == text

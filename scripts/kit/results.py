@@ -7,6 +7,7 @@ HEADLINE = {  # key of metrics.json -> (decimals, what it is)
     "auc_pr": (3, "area under precision and recall per sample, 0 to 1"),
     "event_recall": (3, "share of the events with an alarm inside"),
     "false_alarms_per_day": (2, "runs of alarms that touch no event; one that never ends is none"),
+    "false_alarm_time_fraction": (3, "share of normal time in alarm: 1 for what always alarms"),
     "median_delay_s": (0, "from an event's start to its first alarm, detected events only"),
 }
 
