@@ -8,28 +8,16 @@ Out: one in-toto Statement per stage and line (https://in-toto.io/Statement/v1),
      Link v0.3: its subjects are the stage's outputs, its materials what the stage read. They are
      not signed: the commit that holds the file vouches for them, `verify` looks it up.
 """
-import hashlib
 import json
 import os
 
-from kit.cli import UserError, parser, run, write_text
+from kit.cli import parser, run, write_text
+from kit.digest import sha256
 from kit.params import load_params
 from kit.stages import expand, load_pipeline
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/link/v0.3"
-
-
-def sha256(path):
-    """The SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-    except OSError as error:
-        raise UserError("%s: %s; run the stages before it first" % (path, error.strerror))
-    return digest.hexdigest()
 
 
 def files(paths):

@@ -29,6 +29,7 @@ import tempfile
 from typing import NamedTuple
 
 from kit.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
+from kit.digest import sha256
 from kit.network import read_network
 from kit.samples import read_samples
 
@@ -182,7 +183,7 @@ def convert(job, form, precision):
     data = tflite.packed(model, signature)
     facts = tflite.facts(data, form, precision)
     facts["source"] = os.path.basename(job.source)
-    facts["source_sha256"] = parity.sha256(job.source)
+    facts["source_sha256"] = sha256(job.source)
     facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
     return data, facts
 

@@ -10,7 +10,6 @@ that opens from disk and asks nothing of any network, and a PNG of a stretch of 
 What is not there (no --events, no metrics) is left out of the page with one sentence.
 """
 import glob
-import hashlib
 import os
 import platform
 import re
@@ -22,6 +21,7 @@ import yaml
 
 from kit import plots
 from kit.cli import UserError, parser, read_json, run, write_bytes, write_text
+from kit.digest import sha256
 from kit.metrics import delays
 from kit.params import load_params
 from kit.records import read_events, read_record
@@ -199,15 +199,9 @@ def files_below(folder):
 
 
 def size_and_hash(path):
-    """(bytes, SHA-256 as hex) of a file, read in pieces."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            for piece in iter(lambda: file.read(1 << 20), b""):
-                digest.update(piece)
-            return file.tell(), digest.hexdigest()
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
+    """(bytes, SHA-256 as hex) of a file."""
+    digest = sha256(path)
+    return os.path.getsize(path), digest
 
 
 # ---- sections ----------------------------------------------------------------------------------

@@ -1,5 +1,4 @@
 """dvc.yaml expanded as DVC expands it."""
-import json
 import os
 import subprocess
 

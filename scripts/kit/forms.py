@@ -5,8 +5,8 @@ import numpy as np
 
 from kit import graphs
 from kit.cli import UserError
+from kit.digest import sha256
 from kit.network import shapes, step_shapes
-from kit.parity import sha256
 from kit.tf115 import session, tf
 
 FORMS = ("window", "step", "fused")

@@ -1,5 +1,4 @@
 """What Keras itself computes, as the reference of every converted form, and the distance to it."""
-import hashlib
 
 import numpy as np
 
@@ -130,9 +129,3 @@ def rounded(measured):
     """Floats to six significant digits, for files that are compared byte by byte."""
     return {key: float("%.6g" % value) if isinstance(value, float) else value
             for key, value in measured.items()}
-
-
-def sha256(path):
-    """The SHA-256 of a file, as hex."""
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
