@@ -130,7 +130,8 @@ def write(path, data, facts):
 def summary(facts):
     """Size and parity in one line."""
     parity = facts["parity"]
-    return "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g" % (
+    text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
+    return text % (
         facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
         parity["count"], "samples" if facts["form"] == "step" else "windows",
         parity["bound_on"], parity["bound"])

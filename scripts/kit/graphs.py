@@ -1,4 +1,4 @@
-"""The inference graph of each form, written in ops that TFLite holds, with the weights as constants.
+"""The inference graph of each form, in ops that TFLite holds, with the weights as constants.
 
 window : (n, T, C) -> the model's output; the recurrence unrolled, every sequence from the zero state
 step   : (n, C) and the states -> the model's output and the new states; any length, carried state
@@ -184,7 +184,8 @@ def _merge(mode, a, b):
 # --- the fused form ---------------------------------------------------------------------------
 
 FUSED_ACTIVATIONS = ("tanh", "relu", "linear")
-FUSED_INPUTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19]  # of 20; no peephole, no projection
+# Of the op's 20 inputs: x, four kernels, four recurrent kernels, four biases, h and c.
+FUSED_INPUTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19]
 
 
 def fused_graph(network, steps, path="the model"):
@@ -216,8 +217,8 @@ def check_fused(network, path):
                                 "sigmoid gates; use the window or the step form, or train with "
                                 "recurrent_activation='sigmoid'" % (path, layer.name, gates))
             if cell.kind == "LSTM" and cell.options["activation"] not in FUSED_ACTIVATIONS:
-                raise UserError("%s: no fused form: layer '%s' has the activation %s, and the fused "
-                                "op has %s; use the window or the step form"
+                raise UserError("%s: no fused form: layer '%s' has the activation %s, and the "
+                                "fused op has %s; use the window or the step form"
                                 % (path, layer.name, cell.options["activation"],
                                    ", ".join(FUSED_ACTIVATIONS)))
 

@@ -19,9 +19,11 @@ weights   rounded one input column after the other, each rounding error carried 
           not yet rounded by their correlation on the calibration data (Frantar et al. 2022, arXiv
           2210.17323, eq. 2 and 3); biases take up the mean of what is left.
 
-Tried on the default model and left out, as none paid for its operators: one product per gate
-(1.47 against 1.48 % mean error), separate products for x and h (0.03 worse), a cell state scaled
-per unit (0.09 better for two more operators a step), output weights refitted on int8 states (0.01).
+What each is worth, in simulation on the default model (mean error against the output's standard
+deviation): minimum and maximum as ranges and weights to nearest 3.0 %; these ranges 1.65 %; with
+these weights 1.40 %. Left out, as their gain does not pay for their operators: a cell state scaled
+per unit, 1.33 % for two more operators a step; output weights refitted on int8 states, 1.32 %; one
+product per gate, 1.45 %. Rounding the input alone to int8 costs 0.43 %, the output alone 0.73 %.
 """
 import re
 
@@ -32,7 +34,8 @@ from kit.cli import UserError
 from kit.flatbuffer import FLOAT32, INT8, INT32
 
 FIXED = {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)}
-MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "TRANSPOSE": 0}  # output has the input's scale; the number is the data's place
+# Operators whose output has the input's scale; the number is the place of the data.
+MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "TRANSPOSE": 0}
 RELUS = {"RELU": 1, "RELU6": 3}  # number of the fused activation
 INT8_VERSION = {"FULLY_CONNECTED": 4, "LOGISTIC": 2, "TANH": 2, "SOFTMAX": 2, "MUL": 2, "ADD": 2,
                 "SUB": 2, "CONCATENATION": 2, "SPLIT": 2, "TRANSPOSE": 2}  # others have one version
@@ -186,7 +189,8 @@ def _step_runs(run, signature, samples, most):
     picks = np.linspace(0, len(samples.sequences) - 1,
                         max(1, min(len(samples.sequences), SAMPLES // length))).astype(int)
     total = len(picks) * min(length, SAMPLES)
-    every, extremes, count = max(1, total // max(100, min(KEPT_SAMPLES, most))), set(samples.extremes), 0
+    every = max(1, total // max(100, min(KEPT_SAMPLES, most)))
+    extremes, count = set(samples.extremes), 0
     for pick in picks:
         held = [np.zeros(item["shape"], np.float32) for item in signature["inputs"][1:]]
         for number, x in enumerate(samples.sequences[pick][:SAMPLES]):
@@ -366,7 +370,8 @@ def choose_scales(graph, observed, signature):
     for root, members in ties.groups(observed).items():
         given = [fixed[place] for place in members if place in fixed]
         values = np.concatenate([observed[place].ravel() for place in members])
-        readers = {graph.kind(operator) for place in members for operator in consumers.get(place, ())}
+        readers = {graph.kind(operator) for place in members
+                   for operator in consumers.get(place, ())}
         scale = given[0] if given else best_scale(
             values, readers, whole=root in ends, symmetric=root in joined)
         scales.update((place, scale) for place in members)
@@ -425,7 +430,7 @@ def best_scale(values, readers=(), whole=False, symmetric=False):
 
 
 def affine(low, high):
-    """(scale, zero point) of int8 for a range that holds zero; symmetric ranges get zero point 0."""
+    """(scale, zero point) of int8 for a range that holds zero; a symmetric one gets zero point 0."""
     if low == -high:
         return float(np.float32(high / 127)), 0
     scale = (high - low) / 255

@@ -4,6 +4,7 @@ import faulthandler
 import hashlib
 import os
 import pickle
+import sys
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from kit.tf115 import quiet_stderr, tf
 from tensorflow.lite.python import convert as _toco
 
 
+LONG_GRAPH_NODES = 6000
 FUSED_ACTIVATION = {"linear": 0, "relu": 1, "tanh": 4}  # the converter always writes tanh
 
 
@@ -28,6 +30,9 @@ def converted(pb_path, signature, dynamic=False):
         input_arrays=[item["name"] for item in signature["inputs"]],
         output_arrays=[item["name"] for item in signature["outputs"]],
         input_shapes={item["name"]: item["shape"] for item in signature["inputs"]})
+    if len(converter._graph_def.node) > LONG_GRAPH_NODES:
+        print("a long graph: the converter takes the square of its length, a minute or more",
+              file=sys.stderr)
     if dynamic:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
@@ -122,7 +127,7 @@ def whole_fused_ops(model, signature):
                 operator["inputs"] = np.append(operator["inputs"], missing).astype(np.int32)
     read = {int(place) for operator in graph["operators"] for place in operator["inputs"]}
     graph["operators"] = [operator for operator in graph["operators"]
-                          if int(operator["outputs"][0]) in read | set(graph["outputs"])
+                          if int(operator["outputs"][0]) in read
                           or int(operator["outputs"][0]) not in unpacked]
     return model
 
