@@ -1,16 +1,15 @@
 """The inference graph of each form, in ops that TFLite holds, with the weights as constants.
 
-window : (n, T, C) -> the model's output; the recurrence unrolled, every sequence from the zero state
+window : (n, T, C) -> the model's output; the recurrence unrolled, each window from the zero state
 step   : (n, C) and the states -> the model's output and the new states; any length, carried state
-
 fused  : as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer in place of the unrolled steps.
          TensorFlow has no such op, only TFLite has: the GraphDef names it as 1.15's OpHint would
          leave it after freezing, and TFLiteConverter.from_frozen_graph reads it although
          TensorFlow itself cannot import it. So no live session and no dynamic_rnn are needed.
 
-One cell serves window and step: x and h are joined and multiplied once for the sigmoid gates and once for the
-candidate, so that a step is eleven ops for an LSTM, the weights stand once in the file however long
-the window is, and an int8 file rounds each sum once. Hoisting the input projection out of the
+One cell serves window and step: x and h are joined and multiplied once for the sigmoid gates and
+once for the candidate. A step of an LSTM is eleven ops, the weights stand once in the file however
+long the window is, and an int8 file rounds each sum once. Hoisting the input projection out of the
 recurrence was no faster (the input is narrow) and rounds twice in int8.
 
 Tensors of step t carry `/t<t>/` in their name: the quantizer gives all steps one scale by it.

@@ -34,7 +34,7 @@ class Reference:
 
 
 def proven(data, precision, reference, part_of_std=None):
-    """The difference of .tflite bytes to Keras in 1.15's interpreter; UserError beyond the bound."""
+    """The difference of .tflite bytes to Keras under 1.15; UserError beyond the bound."""
     model = Model(data, "tensorflow")
     inputs = reference.inputs(model.form)
     found = model.stream(inputs) if model.form == "step" else model.predict(inputs)

@@ -430,7 +430,7 @@ def best_scale(values, readers=(), whole=False, symmetric=False):
 
 
 def affine(low, high):
-    """(scale, zero point) of int8 for a range that holds zero; a symmetric one gets zero point 0."""
+    """(scale, zero point) of int8 for a range that holds zero; a symmetric one has no offset."""
     if low == -high:
         return float(np.float32(high / 127)), 0
     scale = (high - low) / 255
