@@ -62,7 +62,6 @@ def arguments(argv):
     return cli.parse_args(argv)
 
 
-
 def report(args):
     """(the page as text, the picture as PNG bytes)."""
     models = descriptions(args.convert)
@@ -72,6 +71,7 @@ def report(args):
     headline = next((name for name in DEVICE if name in metrics), None)
     alarms = alarms_of(headline, read_optional(args.evaluate, "alarms.csv"))
     scored = scored_record(record, events, alarms, headline, args.evaluate)
+    params = load_params(args.params)
     context = {
         "headline": headline, "labelled": events is not None,
         "summary": summary(
@@ -90,7 +90,8 @@ def report(args):
         "interpreter": "%s %s" % (platform.python_implementation(),
                                   ".".join(platform.python_version_tuple()[:2])),
         "lock_name": os.path.basename(args.lock), "versions": versions(args.lock),
-        "params": yaml.safe_dump(load_params(args.params), sort_keys=False),
+        "params": yaml.safe_dump(params, sort_keys=False),
+        "deterministic": params["train"]["deterministic"],
         "hashes": hashes(args),
     }
     return render(context), overview(scored)

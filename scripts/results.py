@@ -4,7 +4,7 @@
     sh scripts/run results reports/evaluate/metrics.json --into README.md
 
 In: metrics.json of the stage evaluate; where the converted models lie in --convert, their sizes
-are a column. Out: text of at most 130 columns, and where the report is; with --into, the table stands
+are a column. Out: text of at most 145 columns, and where the report is; with --into, the table stands
 between the marks `<!-- results -->` and `<!-- /results -->` of a Markdown file.
 """
 import os
@@ -21,14 +21,23 @@ def sizes(folder):
             for name in names if name.endswith(".tflite")}
 
 
-def table(metrics, bytes_of):
+def ranges(spread):
+    """{name: "lowest-highest" VUS-PR} of what `make seeds` wrote; empty where it did not."""
+    return {name: "%s-%s" % tuple(written("vus_pr", values["vus_pr"][end]) for end in ("min", "max"))
+            for name, values in spread.get("detectors", {}).items() if "vus_pr" in values}
+
+
+def table(metrics, bytes_of, over_seeds=None):
     """Lines of aligned text: a head, then the name of each group and a line per detector."""
-    keys = shown_keys(metrics) + (["bytes"] if bytes_of else [])
+    over_seeds = over_seeds or {}
+    keys = shown_keys(metrics) + (["vus_pr_over_seeds"] if over_seeds else []) + (
+        ["bytes"] if bytes_of else [])
     cells = [["detector"] + keys]
     for group, detectors in grouped(metrics, bytes_of):
         cells.append([group] + [""] * len(keys))
         for name, values in detectors:
             values = dict(values, bytes=bytes_of[name]) if name in bytes_of else values
+            values = dict(values, vus_pr_over_seeds=over_seeds.get(name, "–"))
             cells.append(["  " + name] + [
                 written(key, values[key]) if key in values else "" for key in keys])
     return aligned(cells)
@@ -55,10 +64,12 @@ def main(argv):
     cli = parser(__doc__)
     cli.add_argument("metrics", help="metrics.json")
     cli.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
+    cli.add_argument("--spread", default="reports/seeds/spread.json", help="what `seeds` wrote")
     cli.add_argument("--report", default="reports/report/report.html", help="page to point at")
     cli.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
     args = cli.parse_args(argv)
-    lines = table(read_json(args.metrics), sizes(args.convert))
+    spread = read_json(args.spread) if os.path.exists(args.spread) else {}
+    lines = table(read_json(args.metrics), sizes(args.convert), ranges(spread))
     if args.into:
         with open(args.into, encoding="utf-8") as file:
             text = file.read()

@@ -390,3 +390,14 @@ def test_a_browser_shows_the_page_without_an_error_or_a_request(page, folder, tm
         '<img src="http://127.0.0.1:9/x.png"><script>console.error("no")</script>')
     _, console, requests = browse(tmp_path / "bad.html", tmp_path)
     assert len(console) >= 1 and requests == ["http://127.0.0.1:9/x.png"]
+
+
+@pytest.mark.parametrize("deterministic, words", [
+    ("true", "gives these bytes on every machine"), ("false", "these bytes are one machine's")])
+def test_it_says_whose_bytes_they_are(folder, tmp_path, deterministic, words):
+    with open(os.path.join(ROOT, "params.yaml")) as file:
+        text = file.read().replace("deterministic: true", "deterministic: " + deterministic)
+    (tmp_path / "params.yaml").write_text(text)
+    report.main(arguments(folder) + ["--params", str(tmp_path / "params.yaml"),
+                                     "--out", str(tmp_path / "page.html")])
+    assert words in (tmp_path / "page.html").read_text().replace("&#39;", "'")

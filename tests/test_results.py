@@ -41,7 +41,7 @@ def test_numbers_are_those_of_the_file():
 
 def test_columns_are_aligned_and_fit_a_terminal():
     lines = results.table(METRICS, {"step_int8": 23168})
-    assert max(map(len, lines)) <= 130
+    assert max(map(len, lines)) <= 145
     ends = {line.index(word) + len(word) for line, word in (
         (lines[0], "vus_pr"), (lines[2], "0.620"), (lines[-1], "0.040"))}
     assert len(ends) == 1
@@ -106,4 +106,14 @@ def test_the_table_of_the_readme_is_that_of_the_metrics():
     bytes_of = {os.path.basename(out["path"])[:-7]: out["size"] for spec in stages.values()
                 for out in spec["outs"] if out["path"].endswith(".tflite")}
     metrics = read_json(os.path.join(ROOT, "reports", "evaluate", "metrics.json"))
-    assert results.put_into(text, results.table(metrics, bytes_of)) == text
+    spread = read_json(os.path.join(ROOT, "reports", "seeds", "spread.json"))
+    lines = results.table(metrics, bytes_of, results.ranges(spread))
+    assert results.put_into(text, lines) == text
+
+
+def test_the_range_over_seeds_is_a_column():
+    spread = {"detectors": {"keras": {"vus_pr": {"min": 0.5, "max": 0.75}}}}
+    lines = results.table(METRICS, {}, results.ranges(spread))
+    assert lines[0].split()[-1] == "vus_pr_over_seeds"
+    cells = {line.split()[0]: line.split()[-1] for line in lines}
+    assert cells["keras"] == "0.500-0.750" and cells["floor_all"] == "–"

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+import reproduce
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 
 
@@ -91,3 +93,29 @@ def test_a_package_changed_by_hand_stops_before_anything_runs(kit):
 def test_a_script_that_is_not_there_is_named(kit):
     done = launch(kit, "shwo", input="")
     assert done.returncode == 1 and "no script" in done.stderr and "shwo.py" in done.stderr
+
+
+BITS = """
+import hashlib
+import numpy as np
+
+x = np.linspace(-9, 9, 100001)
+print(hashlib.sha256(b"".join(f(x).tobytes() for f in (np.exp, np.sin, np.tanh))).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="no qemu-x86_64 (Debian: qemu-user)")
+def test_libm_gives_the_same_bits_on_two_cpus_and_would_not_without_its_pin(kit):
+    (kit / "scripts" / "bits.py").write_text(BITS)
+
+    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+
+    def bits(cpu):
+        done = launch(kit, "bits", env=dict(environment, EMULATOR="qemu-x86_64 -cpu " + cpu))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert bits("Haswell") == bits("SandyBridge")
+    reproduce.remove_pin(str(kit), "GLIBC_TUNABLES")
+    assert bits("Haswell") != bits("SandyBridge")
