@@ -11,4 +11,5 @@ import sys
 import pytest
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(write_through=True)  # a forked child would print what is held back again
     sys.exit(pytest.main(sys.argv[1:]))
