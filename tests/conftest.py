@@ -9,6 +9,7 @@ import yaml
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 DVC = os.path.join(ROOT, ".venv", "bin", "dvc")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
+ENVIRONMENT["PATH"] = os.path.dirname(DVC) + os.pathsep + ENVIRONMENT["PATH"]  # as if activated
 ENVIRONMENT.update(GIT_AUTHOR_NAME="t", GIT_AUTHOR_EMAIL="t@example.org",
                    GIT_COMMITTER_NAME="t", GIT_COMMITTER_EMAIL="t@example.org")
 

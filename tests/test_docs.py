@@ -88,5 +88,5 @@ def test_a_block_runs(clone, page, number, block):
         done = subprocess.run(
             ["sh", "-c", command], cwd=str(clone), stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, universal_newlines=True,
-            env=dict(ENVIRONMENT, PATH=str(clone / ".venv" / "bin") + ":" + os.environ["PATH"]))
+            env=ENVIRONMENT)
         assert done.returncode == 0, "%s\n%s" % (command, done.stdout)
