@@ -1,7 +1,7 @@
 /* One LSTM and one Dense layer as a plain C loop: about the least time that this core needs.
 
    make bench compiles it on the spot with the system's cc, the sizes given as macros:
-   cc -O3 -march=native -ffast-math -shared -fPIC -DSTEPS=50 -DCHANNELS=7 -DUNITS=64 -DOUTPUTS=7
+   cc -O3 -march=native -fassociative-math ... (FAST_MATH in bench.py) -shared -fPIC -DSTEPS=50 -DCHANNELS=7 -DUNITS=64 -DOUTPUTS=7
    UNITS must be a multiple of 8. All arrays are float32 and aligned to 32 bytes. */
 #include <math.h>
 #include <string.h>

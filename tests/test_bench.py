@@ -62,6 +62,12 @@ def test_the_c_loop_computes_what_the_numpy_loop_does(weights, library, form):
 
 
 @needs_cc
+def test_loading_the_c_loop_leaves_denormal_numbers_alone(weights, library):
+    contenders.C(library, weights, "window")
+    assert np.float64(2.0 ** -1070) * np.float64(0.5) > 0
+
+
+@needs_cc
 def test_the_peak_is_above_what_the_c_loop_reaches(weights, library):
     contenders._loaded.update(peak=contenders.Peak(library),
                               loop=contenders.C(library, weights, "window"))
