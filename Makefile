@@ -3,7 +3,8 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
-.PHONY: runtimes bench help setup all results $(STAGES) test test-fast smoke clean lock
+.PHONY: help setup all results $(STAGES) test test-fast smoke seeds compare reproduce verify \
+	runtimes bench clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
