@@ -3,7 +3,7 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) test test-fast smoke seeds compare reproduce verify \
+.PHONY: help setup all results $(STAGES) test test-fast smoke seeds tflite detect compare reproduce verify \
 	runtimes bench clean lock
 
 help:  ## explain the targets
@@ -44,6 +44,13 @@ reproduce: setup  ## rebuild HEAD under other circumstances and compare every by
 
 verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage?
 	@sh scripts/run verify $(FILE)
+
+tflite: setup  ## your own model in every form: MODEL=my_model.h5 CALIBRATION=windows.npy OUT=folder
+	sh scripts/run convert $(MODEL) --form all -o $(OUT) $(if $(CALIBRATION),--calibration $(CALIBRATION)) $(ARGS)
+
+detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv
+	@sh scripts/run detect --model models/convert/step_int8.tflite \
+		--log $(or $(LOG),data/generate/test.csv) $(ARGS)
 
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
 	@sh scripts/environments tflite litert tflm
