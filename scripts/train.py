@@ -114,6 +114,7 @@ def start_tensorflow(seed, deterministic):
         os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "0"
     from kit.tf115 import session, tf
 
+    tf.keras.backend.clear_session()  # else names would count the models of the process
     np.random.seed(seed)  # Keras shuffles the windows with it
     tf.compat.v1.set_random_seed(seed)
     tf.keras.backend.set_session(session(threads=1 if deterministic else 0))

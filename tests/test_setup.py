@@ -9,7 +9,15 @@ import subprocess
 import pytest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-TOOLS = ["sh", "cat", "cmp", "cp", "dirname", "grep", "ln", "rm", "env", "mkdir", "touch", "chmod", "ls"]
+TOOLS = ["sh", "cat", "cmp", "cp", "dirname", "grep", "ln", "rm", "env", "mkdir", "touch", "chmod", "ls",
+         "sed"]
+
+LOCK = """# %s
+setuptools==68.0 \\
+    --hash=sha256:00
+thing==1.0 \\
+    --hash=sha256:01
+"""
 
 
 @pytest.fixture
@@ -20,7 +28,7 @@ def kit(tmp_path):
     (tmp_path / "kit" / "scripts").mkdir(parents=True)
     shutil.copy(os.path.join(ROOT, "scripts", "setup"), str(tmp_path / "kit" / "scripts"))
     for lock in ("requirements.lock", "requirements-dvc.lock"):
-        (tmp_path / "kit" / lock).write_text("# %s\n" % lock)
+        (tmp_path / "kit" / lock).write_text(LOCK % lock)
     for tool in TOOLS:
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
     fake(tmp_path, "uname", 'case "$1" in -s) echo Linux;; -m) echo x86_64;; esac')
@@ -62,9 +70,9 @@ def test_both_environments_come_from_their_locks_without_resolving(kit):
     done = set_up(kit)
     assert done.returncode == 0, done.stderr
     installed = (kit / "kit" / "installed").read_text().splitlines()
-    assert [line.split()[0] for line in installed] == ["3.11", "3.7"]
+    assert [line.split()[0] for line in installed] == ["3.11", "3.11", "3.7", "3.7"]
     assert all("--no-deps --require-hashes" in line for line in installed)
-    assert (kit / "kit" / ".venv" / "requirements.lock").read_text() == "# requirements.lock\n"
+    assert (kit / "kit" / ".venv" / "requirements.lock").read_text() == LOCK % "requirements.lock"
     assert os.readlink(str(kit / "kit" / ".venv" / "bin" / "dvc")) == "../../.venv-dvc/bin/dvc"
 
 
@@ -78,7 +86,20 @@ def test_a_second_run_does_nothing_a_changed_lock_rebuilds_one(kit):
     assert not (kit / "kit" / "installed").exists()
     (kit / "kit" / "requirements.lock").write_text("# changed\n")
     assert set_up(kit).returncode == 0
-    assert len((kit / "kit" / "installed").read_text().splitlines()) == 1
+    installed = (kit / "kit" / "installed").read_text().splitlines()
+    assert [line.split()[0] for line in installed] == ["3.7", "3.7"]
+
+
+def test_what_builds_a_package_is_installed_first_from_the_same_lock(kit):
+    """A package without a wheel is built by setuptools, which CPython 3.12 does not bring."""
+    fake(kit, "python3", PYTHON.format(version="3.12"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    assert set_up(kit).returncode == 0
+    installed = (kit / "kit" / "installed").read_text().splitlines()
+    assert [line.split()[-1] for line in installed[:2]] == [
+        ".venv-dvc/builders.lock", "requirements-dvc.lock"]
+    assert (kit / "kit" / ".venv-dvc" / "builders.lock").read_text() == (
+        "setuptools==68.0 \\\n    --hash=sha256:00\n")
 
 
 def test_a_package_changed_by_hand_is_put_right(kit):

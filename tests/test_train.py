@@ -22,7 +22,7 @@ def test_history_has_one_row_per_epoch_with_fixed_digits():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Two trainings on the same waves, a second apart: [(folder, history), ...]."""
+    """A folder with two trainings on the same waves, in one process, a second apart."""
     folder = tmp_path_factory.mktemp("train")
     angle = np.arange(600)[:, None] * [0.3, 0.2]
     record = Record(np.arange(600).astype("datetime64[s]"), ["a", "b"], np.sin(angle))
@@ -42,9 +42,6 @@ def runs(tmp_path_factory):
                     "--validation", str(folder / "validation.csv"),
                     "--model", str(out / "keras_model.h5"), "--scaler", str(out / "scaler.json"),
                     "--history", str(out / "history.csv")])
-        from kit.tf115 import tf
-
-        tf.keras.backend.clear_session()
         time.sleep(1.1)  # HDF5 stamps whole seconds
     return folder
 
