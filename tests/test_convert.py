@@ -12,7 +12,7 @@ import pytest
 import convert
 from kit import flatbuffer
 from kit.cli import UserError
-from keras_models import CHANNELS, STEPS, save_forecaster, walk
+from keras_models import CHANNELS, STEPS, UNITS, save_forecaster, walk
 
 pytestmark = pytest.mark.slow
 SCRIPTS = os.path.join(os.path.dirname(__file__), "..", "scripts")
@@ -120,12 +120,42 @@ def test_biases_of_all_steps_agree_with_their_products(table):
     graph, = model["subgraphs"]
     products = [operator for operator in graph["operators"] if model["operator_codes"][
         operator.get("opcode_index", 0)].get("builtin_code") == 9]
-    assert len(products) == 2 * STEPS + 1
+    assert len(products) == STEPS + 1  # one for all gates of a step
     for operator in products:
         source, weights, bias = (float(graph["tensors"][place]["quantization"]["scale"][0])
                                  for place in operator["inputs"])
         assert bias == pytest.approx(source * weights, rel=1e-6)
-    assert len({int(operator["inputs"][2]) for operator in products}) == 3  # shared by the steps
+    assert len({int(operator["inputs"][2]) for operator in products}) == 2  # shared by the steps
+
+
+@pytest.mark.parametrize("form", ["window", "step"])
+def test_the_candidate_of_an_int8_file_loses_nothing_to_rounding(table, form):
+    """2 s - 1 of a sigmoid s in steps of 1/256: constants and scales that keep every step."""
+    model = flatbuffer.read((table[0] / (form + "_int8.tflite")).read_bytes())
+    graph, = model["subgraphs"]
+
+    def constant(place):
+        data = model["buffers"][graph["tensors"][place].get("buffer", 0)].get("data", b"")
+        return np.frombuffer(bytes(data), np.int8)
+
+    def scale(place):
+        described = graph["tensors"][place]["quantization"]
+        return float(described["scale"][0]), int(described["zero_point"][0])
+
+    pairs = [operator for operator in graph["operators"] if len(operator["inputs"]) == 2]
+    makers = {int(operator["outputs"][0]): operator for operator in pairs}
+    candidates = [operator for operator in pairs if len(constant(operator["inputs"][1])) == UNITS
+                  and constant(operator["inputs"][1]).max() < 0]
+    assert len(candidates) == (STEPS if form == "window" else 1)
+    for candidate in candidates:
+        doubled, offset = candidate["inputs"]
+        two = makers[int(doubled)]["inputs"][1]
+        assert (constant(two) == -constant(offset)).all() and constant(two).max() == 127
+        assert scale(two)[0] == pytest.approx(2 * scale(offset)[0])
+        top = 127 * scale(offset)[0]  # the largest factor of a unit's cell state
+        assert 1 <= top <= 2.0001
+        assert scale(doubled) == (pytest.approx(top / 128), -128)
+        assert scale(candidate["outputs"][0]) == (pytest.approx(top / 128), 0)
 
 
 def test_fused_op_has_the_inputs_that_tflite_micro_wants(table):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.quantize import Ties, affine, best_scale, round_weights, through
+from kit.quantize import (MOST_APART, Ties, affine, best_scale, factors_of_units, round_weights,
+                          through)
 
 FLOATS = st.floats(0.01, 1000)
 
@@ -61,6 +62,23 @@ def test_rounding_without_correlation_stays_near_the_weights():
     weights = np.random.Generator(np.random.PCG64(2)).normal(size=(4, 6))
     found = round_weights(weights, 0.02, np.eye(6))
     assert np.abs(found * 0.02 - weights).max() <= 0.0101
+
+
+def test_units_of_a_cell_state_get_one_range():
+    """Each unit is multiplied to the width of the widest, by at most MOST_APART, in int8 steps."""
+    rng = np.random.Generator(np.random.PCG64(3))
+    seen = rng.uniform(-1, 1, (4000, 4)) * [1.0, 0.75, 0.5, 0.01]
+    factors, scale = factors_of_units(seen)
+    assert factors == pytest.approx([1, 4 / 3, 2, MOST_APART], abs=0.02)
+    assert np.rint(factors / factors.max() * 127) == pytest.approx(factors / factors.max() * 127)
+    assert scale == pytest.approx(1 / 127, rel=0.05)
+
+
+def test_a_unit_of_one_sign_keeps_its_values_in_range():
+    """All units share the zero point 0, whatever their signs."""
+    seen = np.linspace(0, 1, 2000)[:, None]
+    _, scale = factors_of_units(seen)
+    assert np.abs(through(seen, scale, 0) - seen).max() <= 0.51 * scale
 
 
 def test_ties_grow_together():

@@ -7,10 +7,11 @@ fused  : as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer in place of 
          leave it after freezing, and TFLiteConverter.from_frozen_graph reads it although
          TensorFlow itself cannot import it. So no live session and no dynamic_rnn are needed.
 
-One cell serves window and step: x and h are joined and multiplied once for the sigmoid gates and
-once for the candidate. A step of an LSTM is eleven ops, the weights stand once in the file however
-long the window is, and an int8 file rounds each sum once. Hoisting the input projection out of the
-recurrence was no faster (the input is narrow) and rounds twice in int8.
+One cell serves window and step: x and h are joined and multiplied once, for all gates and, as
+tanh(z) = 2 sigmoid(2 z) - 1, for the candidate of an LSTM. A step of it is eleven ops, the weights
+stand once in the file however long the window is, and an int8 file rounds each sum once. Hoisting
+the input projection out of the recurrence was no faster (the input is narrow) and rounds twice in
+int8.
 
 Tensors of step t carry `/t<t>/` in their name: the quantizer gives all steps one scale by it.
 hard_sigmoid(z) is relu6(1.2 z + 3) / 6 with 1.2 and 3 folded into weights and bias: as Keras writes
@@ -286,22 +287,38 @@ def _cell(layer):
 def _lstm_cell(layer):
     """Hochreiter and Schmidhuber 1997 with forget gates, in Keras' gate order i, f, c, o."""
     kernel, recurrent, bias = _arrays(layer, 4)
-    i, f, g, o = (slice(k * layer.options["units"], (k + 1) * layer.options["units"])
-                  for k in range(4))
-    act, gate_act = layer.options["activation"], layer.options["recurrent_activation"]
-    joint = np.concatenate([kernel, recurrent])  # (C + U, 4 U)
-    gates = _linear(*(np.concatenate([a[..., s] for s in (i, f, o)], -1) for a in (joint, bias)),
-                    activation=gate_act, name="gates")
-    candidate = _linear(joint[:, g], bias[g], activation=act, name="candidate")
+    act = layer.options["activation"]
+    i, f, g, o = (np.concatenate([kernel, recurrent, bias[None]])[:, place] for place in np.split(
+        np.arange(4 * layer.options["units"]), 4))  # each (C + U + 1, U), the bias its last row
+    gates = _lstm_gates(i, f, g, o, act, layer.options["recurrent_activation"])
 
     def cell(x, states):
         h, c = states
-        xh = tf.concat([x, h], 1, name="xh")  # (n, C + U)
-        into, keep, out = tf.split(gates(xh), 3, 1, name="gate")
+        into, keep, out, candidate = gates(tf.concat([x, h], 1, name="xh"))  # (n, C + U)
         c = tf.add(tf.multiply(keep, c, name="kept"),
-                   tf.multiply(into, candidate(xh), name="added"), name="c")
+                   tf.multiply(into, candidate, name="added"), name="c")
         return [tf.multiply(out, _activate(c, act, "squashed"), name="h"), c]
     return cell
+
+
+def _lstm_gates(i, f, g, o, act, gate_act):
+    """A function of x beside h: the gates i, f and o and the candidate g."""
+    if (act, gate_act) == ("tanh", "sigmoid"):  # tanh(z) = 2 sigmoid(2 z) - 1: one product for all
+        product = _linear_of([i, f, o, 2 * g], "sigmoid", "gates")
+
+        def together(xh):
+            into, keep, out, half = tf.split(product(xh), 4, 1, name="gate")
+            double = tf.multiply(half, 2.0, name="double")
+            return into, keep, out, tf.add(double, -1.0, name="candidate")
+        return together
+    product, candidate = _linear_of([i, f, o], gate_act, "gates"), _linear_of([g], act, "candidate")
+    return lambda xh: tf.split(product(xh), 3, 1, name="gate") + [candidate(xh)]
+
+
+def _linear_of(parts, activation, name):
+    """_linear of matrices side by side whose last row is the bias."""
+    joint = np.concatenate(parts, 1)
+    return _linear(joint[:-1], joint[-1], activation, name)
 
 
 def _gru_cell(layer):

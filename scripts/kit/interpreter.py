@@ -40,7 +40,9 @@ class Model:
                             "the convert script" % (_name(source), name, ", ".join(sorted(FORMS))))
         self.form = FORMS[name]
         self.input_shape = self.inputs[0].shape[1:]
-        self._states = list(zip(self.inputs[1:], self.outputs[1:]))
+        self._states = self.inputs[1:]
+        self._routes = [(before.index, after.index, _requantizer(after, before))
+                        for before, after in zip(self._states, self.outputs[1:])]
         self.reset()
 
     def predict(self, windows):
@@ -64,22 +66,20 @@ class Model:
         quantized = source.quantized(samples)
         found = np.empty((len(samples),) + result.shape[1:], result.dtype)
         set_tensor, get_tensor, invoke = run.set_tensor, run.get_tensor, run.invoke
-        routes = [(before.index, after.index, _requantizer(after, before))
-                  for before, after in self._states]
         for number in range(len(samples)):
             set_tensor(source.index, quantized[number:number + 1])
-            for (into, _, _), value in zip(routes, self._held):
+            for (into, _, _), value in zip(self._routes, self._held):
                 set_tensor(into, value)
             invoke()
             found[number] = get_tensor(result.index)[0]
             self._held = [get_tensor(after) if convert is None else convert(get_tensor(after))
-                          for _, after, convert in routes]
+                          for _, after, convert in self._routes]
         return result.dequantized(found)
 
     def reset(self):
         """Back to the zero state, before the first sample of a stream."""
-        self._held = [before.quantized(np.zeros(before.shape, np.float32))
-                      for before, _ in self._states]
+        self._held = [state.quantized(np.zeros(state.shape, np.float32))
+                      for state in self._states]
 
     def _expect(self, array, right, asked, other):
         if not right:
@@ -97,20 +97,23 @@ class _Tensor:
         self.dtype = np.dtype(details["dtype"])
         self.shape = tuple(int(size) for size in details["shape"])
         self.scale, self.zero_point = details["quantization"]
+        if self.dtype != np.float32:
+            limits = np.iinfo(self.dtype)
+            self._low, self._high = np.float32(limits.min), np.float32(limits.max)
+            self._scale, self._zero_point = np.float32(self.scale), np.float32(self.zero_point)
 
     def quantized(self, values):
         """float32 -> the tensor's type, rounded and saturated."""
         if self.dtype == np.float32:
             return np.ascontiguousarray(values, np.float32)
-        limits = np.iinfo(self.dtype)
-        steps = np.rint(np.asarray(values, np.float32) / np.float32(self.scale)) + self.zero_point
-        return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+        steps = np.rint(np.asarray(values, np.float32) / self._scale) + self._zero_point
+        return np.minimum(np.maximum(steps, self._low), self._high).astype(self.dtype)
 
     def dequantized(self, values):
         """The tensor's type -> float32."""
         if self.dtype == np.float32:
             return values
-        return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+        return (values.astype(np.float32) - self._zero_point) * self._scale
 
 
 def _requantizer(after, before):
