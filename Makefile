@@ -59,7 +59,8 @@ runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or th
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/environments tflite litert tflm peers
-	@sh scripts/run bench models/convert --keras models/train/keras_model.h5 --record data/generate/test.csv \
+	@sh scripts/run bench models/convert --keras models/train/keras_model.h5 \
+		--record data/generate/validation.csv --calibration data/generate/train.csv \
 		--scaler models/train/scaler.json --out reports/bench $(ARGS)
 
 clean:  ## remove what is generated and not in git; the environments and DVC's cache stay

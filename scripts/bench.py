@@ -1,9 +1,10 @@
 """Time every .tflite file in every runtime against what else computes the same, side by side.
 
     sh scripts/run bench models/convert --keras models/train/keras_model.h5 \\
-        --record data/generate/test.csv --scaler models/train/scaler.json --out reports/bench
+        --record data/generate/validation.csv --calibration data/generate/train.csv \\
+        --scaler models/train/scaler.json --out reports/bench
 
-in   a folder of .tflite files, the .h5 they came from (one LSTM, one Dense), a record with scaler
+in   a folder of .tflite files, the .h5 they came from (one LSTM, one Dense), records with scaler
 out  OUT.md, the tables as printed, and OUT.json, every round in microseconds
 
 Peers: TensorFlow 2's conversion of the same weights, onnxruntime, a numpy loop, a C loop compiled
@@ -26,12 +27,8 @@ from kit.samples import read_samples
 from kit.worker import ROOT, Refused, Worker
 
 LITERT, PEERS = ".venv-litert", ".venv-peers"
-WINDOWS, STREAM, CALIBRATION = 20, 120, 100
+WINDOWS, STREAM, CALIBRATION = 200, 2000, 100
 SLICE_S = 0.004  # of one contender in one round
-# What -ffast-math allows the compiler, without its start-up code: loaded into a process, that
-# would flush the process's denormal numbers to zero.
-FAST_MATH = ["-fassociative-math", "-ffinite-math-only", "-fno-math-errno", "-fno-signed-zeros",
-             "-fno-trapping-math", "-freciprocal-math"]
 C_SOURCE = os.path.join(ROOT, "scripts", "bench_step.c")
 
 
@@ -75,7 +72,9 @@ def arguments(argv):
     p.add_argument("models", help="folder of .tflite files with their .json")
     p.add_argument("--keras", required=True, help="the .h5 that they came from")
     p.add_argument("--record", required=True, help="record .csv with real windows")
-    p.add_argument("--scaler", required=True, help="scaler.json of the record")
+    p.add_argument("--calibration", required=True, help="record .csv that sets TensorFlow 2's "
+                   "int8 ranges, as it set those of the files")
+    p.add_argument("--scaler", required=True, help="scaler.json of the records")
     p.add_argument("--out", required=True, help="path of the two reports, without an ending")
     p.add_argument("--rounds", type=int, default=41, help="default: %(default)s")
     return p.parse_args(argv)
@@ -102,7 +101,8 @@ def prepared(args, layers, scratch):
     bench = Bench(weights, steps, samples.windows(WINDOWS), samples.stream[:STREAM], scratch)
     np.save(os.path.join(scratch, "window.npy"), bench.windows)
     np.save(os.path.join(scratch, "step.npy"), bench.stream)
-    np.save(os.path.join(scratch, "calibration.npy"), samples.windows(CALIBRATION))
+    known = read_samples(args.calibration, args.scaler, len(lstm.weights["kernel"]), steps)
+    np.save(os.path.join(scratch, "calibration.npy"), known.windows(CALIBRATION, extremes=True))
     return bench
 
 
@@ -171,11 +171,16 @@ def compiled(bench):
     with np.load(bench.weights) as w:
         sizes_of = {"STEPS": bench.steps, "CHANNELS": len(w["kernel"]),
                     "UNITS": len(w["recurrent"]), "OUTPUTS": len(w["dense_bias"])}
-    library = os.path.join(bench.scratch, "loop.so")
+    compiled_to, library = (os.path.join(bench.scratch, name) for name in ("loop.o", "loop.so"))
+    macros = ["-D%s=%d" % item for item in sizes_of.items()]
     try:
-        subprocess.run(["cc", "-O3", "-march=native", *FAST_MATH, "-shared", "-fPIC", C_SOURCE,
-                        "-o", library, "-lm"] + ["-D%s=%d" % item for item in sizes_of.items()],
-                       check=True, stderr=subprocess.PIPE, universal_newlines=True)
+        for command in (["-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math",
+                         "-fPIC", "-c", C_SOURCE, "-o", compiled_to] + macros,
+                        # Linked without -ffast-math, whose start-up code would make the whole
+                        # process flush its denormal numbers to zero.
+                        ["-shared", compiled_to, "-o", library, "-lm"]):
+            subprocess.run(["cc"] + command, check=True, stderr=subprocess.PIPE,
+                           universal_newlines=True)
     except OSError:
         raise UserError("the C loop needs a C compiler named cc on PATH; on Debian or Ubuntu: "
                         "apt-get install gcc libc6-dev")
@@ -225,9 +230,7 @@ def loaded(case, worker, bench):
 def reference(what, bench):
     """The forecasts by the numpy loop; of a stream, after each sample."""
     loop = contenders.Numpy(bench.weights)
-    stream = bench.stream
-    return loop.outputs(bench.windows if what == "window" else
-                        [stream[:number + 1] for number in range(len(stream))])
+    return loop.outputs(bench.windows) if what == "window" else loop.stream(bench.stream)
 
 
 def error(found, expected):
@@ -269,7 +272,7 @@ def targets(results, facts):
     """The ratios that matter, each with what it should be at most."""
     lines = ["| ratio | measured | quartiles | target |", "|---|---|---|---|"]
     best = best_window(results)
-    limit = [facts["multiply_adds"] / 80 * time for time in results["peak"]["times_us"]]
+    limit = [facts["multiply_adds"] / contenders.PEAK * time for time in results["peak"]["times_us"]]
     pairs = [
         ("step float on LiteRT : C step called from Python", "step_float32, litert",
          "C loop, step called from Python", 1.2),

@@ -153,7 +153,7 @@ class Onnx:
 
 
 class Numpy:
-    """The recurrence as a loop in numpy; windows, or a stream."""
+    """The recurrence as a loop in numpy."""
 
     def __init__(self, weights):
         w = np.load(weights)
@@ -169,13 +169,22 @@ class Numpy:
         for _ in range(count):
             self._window(self._last)
 
+    def stream(self, samples):
+        """The output after each of the samples (n, C)."""
+        return np.stack(list(self._states(samples))) @ self._dense + self._dense_bias
+
     def _window(self, window):
+        for h in self._states(window):
+            pass
+        return h @ self._dense + self._dense_bias
+
+    def _states(self, samples):
         h = c = np.zeros(self._units, np.float32)
-        for x in window:
+        for x in samples:
             i, f, g, o = (np.concatenate([x, h]) @ self._kernel + self._bias).reshape(4, -1)
             c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
             h = _sigmoid(o) * np.tanh(c)
-        return h @ self._dense + self._dense_bias
+            yield h
 
 
 def _sigmoid(z):
@@ -189,11 +198,10 @@ class C:
     def __init__(self, library, weights, form):
         w, self._form, self._library = np.load(weights), form, ctypes.CDLL(library)
         kernel = np.concatenate([w["kernel"], w["recurrent"]])  # (C + U, 4 U)
-        gates = kernel.reshape(len(kernel), 4, -1).transpose(1, 0, 2)
         self._model = _aligned(np.concatenate([a.ravel() for a in (
-            gates, w["bias"], w["dense"], w["dense_bias"])]))
+            kernel, w["bias"], w["dense"], w["dense_bias"])]))
         self._y = np.zeros(len(w["dense_bias"]), np.float32)
-        self._xh, self._c = _aligned(np.zeros(len(kernel))), _aligned(np.zeros(len(gates[0, 0])))
+        self._xh, self._c = _aligned(np.zeros(len(kernel))), _aligned(np.zeros(len(w["recurrent"])))
 
     def outputs(self, samples):
         found = []
@@ -221,24 +229,28 @@ class C:
             call(1)
 
 
+PEAK = 160  # multiply-adds in a call of Peak
+
+
 class Peak:
-    """80 fused multiply-adds of float32 a call: what the core can do at most."""
+    """PEAK fused multiply-adds of float32 a call: what the core can do at most."""
 
     def __init__(self, library):
-        self._peak = ctypes.CDLL(library).peak
+        library = ctypes.CDLL(library)
+        self._peak, self._rounds = library.peak, PEAK // library.round_size()
         self._peak.restype = ctypes.c_float
 
     def outputs(self, samples):
         return samples
 
     def calls(self, count):
-        self._peak(ctypes.c_float(0.5), ctypes.c_float(0.1), ctypes.c_long(count))
+        self._peak(ctypes.c_float(0.5), ctypes.c_float(0.1), ctypes.c_long(count * self._rounds))
 
 
 def _aligned(values):
-    """A float32 copy that starts on 32 bytes."""
-    room = np.zeros(values.size + 8, np.float32)
-    start = (-room.ctypes.data // 4) % 8
+    """A float32 copy that starts on 64 bytes."""
+    room = np.zeros(values.size + 16, np.float32)
+    start = (-room.ctypes.data // 4) % 16
     room[start:start + values.size] = values
     return room[start:start + values.size]
 
