@@ -4,12 +4,16 @@ import numpy as np
 
 from kit.cli import UserError
 from kit.interpreter import Model
-from kit.network import RECURRENT
+from kit.network import NESTED, RECURRENT
 from kit.tf115 import load_keras, tf
 
 FLOAT_BOUND = 1e-5  # max difference, of max(1, the output's standard deviation)
 BOUNDS = {"dynamic": 0.05, "int8": 0.1}  # mean difference, of the output's standard deviation
 WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
+
+
+class OutsideBound(UserError):
+    """The converted model computes something else than Keras."""
 
 
 class Reference:
@@ -68,13 +72,22 @@ def keras_stream(model, samples):
 
 def twin(model):
     """The model on an open time axis, every layer giving its output at each step."""
-    layers = [layer for layer in model.layers if layer.__class__.__name__ != "InputLayer"]
+    layers = list(_leaves(model))
     copies = [_twin_layer(layer) for layer in layers]
     shape = (None, int(model.input_shape[-1]))
     result = tf.keras.Sequential([tf.keras.layers.InputLayer(shape)] + copies)
     for layer, copy in zip(layers, copies):
         copy.set_weights(layer.get_weights())
     return result
+
+
+def _leaves(model):
+    """The layers from input to output, those of a nested model in its place."""
+    for layer in model.layers:
+        if layer.__class__.__name__ in NESTED:
+            yield from _leaves(layer)
+        elif layer.__class__.__name__ != "InputLayer":
+            yield layer
 
 
 def _twin_layer(layer):
@@ -120,8 +133,8 @@ def judged(found, reference, precision, part_of_std):
     bound = float_bound(measured) if precision == "float32" else (
         part_of_std * measured["output_std"])
     if not measured[kind] <= bound:  # NaN is outside too
-        raise UserError("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
-                        "no file was written" % (precision, kind, measured[kind], bound))
+        raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
+                           "no file was written" % (precision, kind, measured[kind], bound))
     return rounded(dict(measured, bound_on=kind, bound=bound))
 
 
