@@ -157,6 +157,35 @@ def test_outside_the_bound_leaves_no_file(folder, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_bound_of_zero_is_a_bound(folder, tmp_path):
+    with pytest.raises(UserError, match="above the bound of 0"):
+        run(folder, tmp_path / "step_int8.tflite", "--bound", "0",
+            "--calibration", str(folder / "stream.npy"))
+
+
+def test_outside_the_bound_an_older_file_stays(folder, tmp_path):
+    for name in ("step_int8.tflite", "step_int8.json", "model.h"):
+        (tmp_path / name).write_text("older")
+    with pytest.raises(UserError, match="above the bound"):
+        run(folder, tmp_path / "step_int8.tflite", "--bound", "1e-6", "--c-array",
+            str(tmp_path / "model.h"), "--calibration", str(folder / "stream.npy"))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"older"}
+
+
+def test_table_with_a_cell_outside_the_bound_is_an_error(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(convert, "FORMS", ("step",))
+    with pytest.raises(UserError, match="bound, and not written: step dynamic, step int8"):
+        run(folder, tmp_path, "--form", "all", "--bound", "1e-9",
+            "--calibration", str(folder / "stream.npy"))
+    assert sorted(os.listdir(str(tmp_path))) == ["step_float32.json", "step_float32.tflite"]
+
+
+def test_place_that_cannot_be_written_costs_one_sentence(folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="step_float32.tflite cannot be written: "):
+        run(folder, tmp_path / "file" / "step_float32.tflite")
+
+
 def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     from kit import forms
 
@@ -180,6 +209,8 @@ def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     ("window_int8.tflite", ["--calibration", "none.npy"], "none.npy: No such file"),
     ("window_int8.tflite", ["--calibration", "model.h5"], "needs the scaler|model.h5"),
     ("window_float32.tflite", ["--c-array", "x.h", "--window-steps", "6"], "writes the step form"),
+    ("all", ["--form", "all", "--c-array", "x.h"], "--c-array writes one step file"),
+    ("step_float32.h5", [], "must end in .tflite"),
 ])
 def test_mistakes_get_one_sentence(folder, tmp_path, monkeypatch, name, more, said):
     monkeypatch.chdir(str(folder))
@@ -193,6 +224,17 @@ def test_calibration_of_another_width_is_refused(folder, tmp_path):
     np.save(str(tmp_path / "wide.npy"), walk(100, CHANNELS + 1))
     with pytest.raises(UserError, match=r"wide.npy holds \(100, 4\).*\(n, 3\)"):
         run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "wide.npy"))
+
+
+@pytest.mark.parametrize("values, said", [
+    (np.full((100, CHANNELS), 1e300), "finite number of float32"),
+    (np.full((100, CHANNELS), np.nan, np.float32), "finite number of float32"),
+    (np.ones((100, CHANNELS), np.complex64), "holds complex64; real numbers"),
+])
+def test_calibration_that_float32_cannot_hold_is_refused(folder, tmp_path, values, said):
+    np.save(str(tmp_path / "odd.npy"), values)
+    with pytest.raises(UserError, match="odd.npy: .*" + said):
+        run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "odd.npy"))
 
 
 def test_windows_say_how_long_a_window_is(folder, tmp_path):

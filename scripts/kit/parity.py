@@ -43,7 +43,7 @@ def proven(data, precision, reference, part_of_std=None):
     inputs = reference.inputs(model.form)
     found = model.stream(inputs) if model.form == "step" else model.predict(inputs)
     return judged(found, reference.outputs(model.form), precision,
-                  part_of_std or BOUNDS.get(precision))
+                  BOUNDS.get(precision) if part_of_std is None else part_of_std)
 
 
 def keras_windows(model, windows):
