@@ -121,7 +121,11 @@ def job_of(args):
 
 def signature_of(pb_path):
     """The .json beside a frozen graph."""
-    return read_json(os.path.splitext(pb_path)[0] + ".json")
+    path = os.path.splitext(pb_path)[0] + ".json"
+    signature = read_json(path)
+    if not {"form", "inputs", "outputs"} <= set(signature):
+        raise UserError("%s: not the description of a frozen graph; run freeze again" % path)
+    return signature
 
 
 def write(path, data, facts):

@@ -237,10 +237,35 @@ def test_calibration_that_float32_cannot_hold_is_refused(folder, tmp_path, value
         run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "odd.npy"))
 
 
+def test_calibration_of_zeros_is_calibration(folder, tmp_path):
+    """The states still move, by the biases."""
+    np.save(str(tmp_path / "zeros.npy"), np.zeros((500, CHANNELS)))
+    run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "zeros.npy"))
+
+
 def test_windows_say_how_long_a_window_is(folder, tmp_path):
     run(folder, tmp_path / "window_int8.tflite", "--calibration", str(folder / "windows.npy"))
     described = json.loads((tmp_path / "window_int8.json").read_text())
     assert described["inputs"][0]["shape"] == [1, STEPS, CHANNELS]
+
+
+@pytest.mark.parametrize("bytes_of, described, said", [
+    (lambda whole: whole[:500], None, "step.pb: no frozen graph of its .json's"),
+    (lambda whole: b"hello", None, "step.pb: no frozen graph of its .json's"),
+    (lambda whole: whole, "{}", "step.json: not the description of a frozen graph"),
+])
+def test_damaged_graph_costs_one_sentence(folder, tmp_path, bytes_of, described, said):
+    from kit.forms import frozen
+    from kit.network import read_network
+
+    source = str(folder / "model.h5")
+    graph = frozen(read_network(source), "step", None)
+    (tmp_path / "step.pb").write_bytes(bytes_of(graph.bytes))
+    (tmp_path / "step.json").write_text(described or json.dumps(graph.signature(source)))
+    with pytest.raises(UserError, match=said) as error:
+        convert.main([str(tmp_path / "step.pb"), "--keras", source,
+                      "-o", str(tmp_path / "step_float32.tflite")])
+    assert "\n" not in str(error.value)
 
 
 def test_converter_that_aborts_costs_one_sentence(tmp_path):
