@@ -73,6 +73,16 @@ def test_refusal_is_one_sentence_that_names_the_layer(tmp_path, odd, said):
     assert path in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("axis", [1, [1]])
+def test_normalisation_along_the_steps_is_named(tmp_path, axis):
+    odd = layer("BatchNormalization", axis=axis, epsilon=0.001, scale=False, center=False)
+    weights = dict(WEIGHTS, odd=[(5,), (5,)])
+    path = write(tmp_path / "m.h5", [dict(odd, config=dict(
+        odd["config"], batch_input_shape=[None, 5, C])), lstm()], weights=weights)
+    with pytest.raises(UserError, match="layer 'odd' normalises axis 1; the last axis"):
+        read_network(path)
+
+
 @pytest.mark.parametrize("kind, shape", [
     ("Embedding", [None, 5]), ("ConvLSTM2D", [None, 5, 8, 8, 1])])
 def test_first_layer_that_cannot_be_is_named_before_its_input(tmp_path, kind, shape):

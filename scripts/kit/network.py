@@ -307,7 +307,7 @@ def _batch_normalization(path, name, config, arrays):
     arrays = list(arrays)
     gamma = arrays.pop(0) if config.get("scale", True) else 1.0
     beta = arrays.pop(0) if config.get("center", True) else 0.0
-    mean, variance = (a.astype(np.float64) for a in arrays)
+    mean, variance = (a.astype(np.float64) for a in arrays[:2])  # renorm keeps more, for training
     scale = gamma / np.sqrt(variance + config["epsilon"])
     axis = axis[0] if isinstance(axis, (list, tuple)) else axis
     return Layer("Affine", name, {"axis": axis}, {
@@ -342,7 +342,7 @@ def _leaky_relu(path, name, config, arrays):
 
 def _elu(path, name, config, arrays):
     if float(np.asarray(config.get("alpha", 1))) != 1:
-        raise UserError("%s: layer '%s' is ELU with alpha other than 1" % (path, name))
+        raise UserError("%s: layer '%s' is ELU with an alpha other than 1, which TFLite fixes" % (path, name))
     return Layer("Activation", name, {"activation": "elu"}, {})
 
 
@@ -369,8 +369,6 @@ def _check_path(path, network):
         raise UserError("%s: no recurrent layer (LSTM, GRU, SimpleRNN) in this model; "
                         "TFLiteConverter.from_keras_model_file takes it as it is" % path)
     for layer, shape in zip(network.layers, shapes(network, network.steps)):
-        for part in (layer.options.get("forward", layer), layer.options.get("backward", layer)):
-            _check_weights(path, layer.name, part, shape[-1])
         rank = len(shape)
         if layer.kind == "Affine" and layer.options["axis"] not in (-1, rank):
             raise UserError("%s: layer '%s' normalises axis %s; the last axis is supported"
@@ -378,6 +376,8 @@ def _check_path(path, network):
         if layer.options.get("axis", -1) not in (-1, rank):
             raise UserError("%s: layer '%s' works along axis %s; the last axis is supported"
                             % (path, layer.name, layer.options["axis"]))
+        for part in (layer.options.get("forward", layer), layer.options.get("backward", layer)):
+            _check_weights(path, layer.name, part, shape[-1])
 
 
 def _check_weights(path, name, layer, width):

@@ -128,6 +128,9 @@ def judged(found, reference, precision, part_of_std):
     float32 : max difference at most FLOAT_BOUND * max(1, std); others : mean difference at most
     part_of_std * std, where std is the output's standard deviation.
     """
+    if not np.isfinite(reference).all():
+        raise UserError("Keras itself gives values that are not finite here: this model's states "
+                        "grow without end on this data")
     measured = distance(found, reference)
     kind = "max_abs_diff" if precision == "float32" else "mean_abs_diff"
     bound = float_bound(measured) if precision == "float32" else (
