@@ -51,8 +51,12 @@ class Job(NamedTuple):
 def main(argv):
     args = arguments(argv)
     if args.form == "all":
+        if args.c_array:
+            raise UserError("--c-array writes one step file, not the table; give it --form step")
         return convert_all(args)
     form, precision = form_and_precision(args)
+    if not args.output.endswith(".tflite"):
+        raise UserError("%s: the output's name must end in .tflite" % args.output)
     if args.c_array and form != "step":
         raise UserError("--c-array writes the step form, not the %s form" % form)
     data, facts = convert(job_of(args), form, precision)
@@ -117,7 +121,11 @@ def job_of(args):
 
 def signature_of(pb_path):
     """The .json beside a frozen graph."""
-    return read_json(os.path.splitext(pb_path)[0] + ".json")
+    path = os.path.splitext(pb_path)[0] + ".json"
+    signature = read_json(path)
+    if not {"form", "inputs", "outputs"} <= set(signature):
+        raise UserError("%s: not the description of a frozen graph; run freeze again" % path)
+    return signature
 
 
 def write(path, data, facts):
@@ -142,7 +150,9 @@ def summary(facts):
 
 def convert_all(args):
     """Write every cell that can be; print the table, with a sentence for each that cannot."""
-    job, lines = job_of(args), []
+    from kit.parity import OutsideBound
+
+    job, lines, outside = job_of(args), [], []
     cells = [(form, precision) for form in FORMS for precision in PRECISIONS
              if args.precision in (None, precision)]
     for form, precision in progress(cells, "convert"):
@@ -151,6 +161,7 @@ def convert_all(args):
             data, facts = convert(job, form, precision)
         except UserError as error:
             lines.append("%-6s %-8s -  %s" % (form, precision, error))
+            outside += ["%s %s" % (form, precision)] * isinstance(error, OutsideBound)
             continue
         write_bytes(path, data)
         write_json(os.path.splitext(path)[0] + ".json", facts)
@@ -158,6 +169,8 @@ def convert_all(args):
     print("\n".join(lines))
     if not any("bytes;" in line for line in lines):
         raise UserError("%s: no form could be made" % args.source)
+    if outside:
+        raise UserError("outside the bound, and not written: %s" % ", ".join(outside))
 
 
 def convert(job, form, precision):

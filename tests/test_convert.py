@@ -187,6 +187,35 @@ def test_outside_the_bound_leaves_no_file(folder, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_bound_of_zero_is_a_bound(folder, tmp_path):
+    with pytest.raises(UserError, match="above the bound of 0"):
+        run(folder, tmp_path / "step_int8.tflite", "--bound", "0",
+            "--calibration", str(folder / "stream.npy"))
+
+
+def test_outside_the_bound_an_older_file_stays(folder, tmp_path):
+    for name in ("step_int8.tflite", "step_int8.json", "model.h"):
+        (tmp_path / name).write_text("older")
+    with pytest.raises(UserError, match="above the bound"):
+        run(folder, tmp_path / "step_int8.tflite", "--bound", "1e-6", "--c-array",
+            str(tmp_path / "model.h"), "--calibration", str(folder / "stream.npy"))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"older"}
+
+
+def test_table_with_a_cell_outside_the_bound_is_an_error(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(convert, "FORMS", ("step",))
+    with pytest.raises(UserError, match="bound, and not written: step dynamic, step int8"):
+        run(folder, tmp_path, "--form", "all", "--bound", "1e-9",
+            "--calibration", str(folder / "stream.npy"))
+    assert sorted(os.listdir(str(tmp_path))) == ["step_float32.json", "step_float32.tflite"]
+
+
+def test_place_that_cannot_be_written_costs_one_sentence(folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="step_float32.tflite cannot be written: "):
+        run(folder, tmp_path / "file" / "step_float32.tflite")
+
+
 def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     from kit import forms
 
@@ -210,6 +239,8 @@ def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     ("window_int8.tflite", ["--calibration", "none.npy"], "none.npy: No such file"),
     ("window_int8.tflite", ["--calibration", "model.h5"], "needs the scaler|model.h5"),
     ("window_float32.tflite", ["--c-array", "x.h", "--window-steps", "6"], "writes the step form"),
+    ("all", ["--form", "all", "--c-array", "x.h"], "--c-array writes one step file"),
+    ("step_float32.h5", [], "must end in .tflite"),
 ])
 def test_mistakes_get_one_sentence(folder, tmp_path, monkeypatch, name, more, said):
     monkeypatch.chdir(str(folder))
@@ -225,10 +256,46 @@ def test_calibration_of_another_width_is_refused(folder, tmp_path):
         run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "wide.npy"))
 
 
+@pytest.mark.parametrize("values, said", [
+    (np.full((100, CHANNELS), 1e300), "finite number of float32"),
+    (np.full((100, CHANNELS), np.nan, np.float32), "finite number of float32"),
+    (np.ones((100, CHANNELS), np.complex64), "holds complex64; real numbers"),
+])
+def test_calibration_that_float32_cannot_hold_is_refused(folder, tmp_path, values, said):
+    np.save(str(tmp_path / "odd.npy"), values)
+    with pytest.raises(UserError, match="odd.npy: .*" + said):
+        run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "odd.npy"))
+
+
+def test_calibration_of_zeros_is_calibration(folder, tmp_path):
+    """The states still move, by the biases."""
+    np.save(str(tmp_path / "zeros.npy"), np.zeros((500, CHANNELS)))
+    run(folder, tmp_path / "step_int8.tflite", "--calibration", str(tmp_path / "zeros.npy"))
+
+
 def test_windows_say_how_long_a_window_is(folder, tmp_path):
     run(folder, tmp_path / "window_int8.tflite", "--calibration", str(folder / "windows.npy"))
     described = json.loads((tmp_path / "window_int8.json").read_text())
     assert described["inputs"][0]["shape"] == [1, STEPS, CHANNELS]
+
+
+@pytest.mark.parametrize("bytes_of, described, said", [
+    (lambda whole: whole[:500], None, "step.pb: no frozen graph of its .json's"),
+    (lambda whole: b"hello", None, "step.pb: no frozen graph of its .json's"),
+    (lambda whole: whole, "{}", "step.json: not the description of a frozen graph"),
+])
+def test_damaged_graph_costs_one_sentence(folder, tmp_path, bytes_of, described, said):
+    from kit.forms import frozen
+    from kit.network import read_network
+
+    source = str(folder / "model.h5")
+    graph = frozen(read_network(source), "step", None)
+    (tmp_path / "step.pb").write_bytes(bytes_of(graph.bytes))
+    (tmp_path / "step.json").write_text(described or json.dumps(graph.signature(source)))
+    with pytest.raises(UserError, match=said) as error:
+        convert.main([str(tmp_path / "step.pb"), "--keras", source,
+                      "-o", str(tmp_path / "step_float32.tflite")])
+    assert "\n" not in str(error.value)
 
 
 def test_converter_that_aborts_costs_one_sentence(tmp_path):

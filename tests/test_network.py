@@ -18,8 +18,8 @@ def lstm(name="lstm", **options):
 
 
 def dense(name="dense", **options):
-    return {"class_name": "Dense", "config": dict({"name": name, "activation": "linear"},
-                                                  **options)}
+    return {"class_name": "Dense", "config": dict(
+        {"name": name, "units": 2, "activation": "linear"}, **options)}
 
 
 def layer(kind, name="odd", **options):
@@ -73,6 +73,36 @@ def test_refusal_is_one_sentence_that_names_the_layer(tmp_path, odd, said):
     assert path in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("axis", [1, [1]])
+def test_normalisation_along_the_steps_is_named(tmp_path, axis):
+    odd = layer("BatchNormalization", axis=axis, epsilon=0.001, scale=False, center=False)
+    weights = dict(WEIGHTS, odd=[(5,), (5,)])
+    path = write(tmp_path / "m.h5", [dict(odd, config=dict(
+        odd["config"], batch_input_shape=[None, 5, C])), lstm()], weights=weights)
+    with pytest.raises(UserError, match="layer 'odd' normalises axis 1; the last axis"):
+        read_network(path)
+
+
+@pytest.mark.parametrize("kind, shape", [
+    ("Embedding", [None, 5]), ("ConvLSTM2D", [None, 5, 8, 8, 1])])
+def test_first_layer_that_cannot_be_is_named_before_its_input(tmp_path, kind, shape):
+    path = write(tmp_path / "m.h5", [layer(kind, batch_input_shape=shape), lstm()])
+    with pytest.raises(UserError, match="layer 'odd' is " + kind):
+        read_network(path)
+
+
+@pytest.mark.parametrize("config", [
+    [1, 2], {"class_name": "Sequential"}, {"class_name": "Sequential", "config": {"layers": []}},
+    {"class_name": "Sequential", "config": {"layers": [{"class_name": "LSTM"}]}},
+    {"class_name": "Sequential", "config": {"layers": [{"config": {}}]}},
+    {"class_name": "Sequential", "config": {"layers": [layer("LSTM", activation="tanh")]}},
+])
+def test_damaged_description_costs_one_sentence(tmp_path, config):
+    path = write(tmp_path / "m.h5", None, config=config)
+    with pytest.raises(UserError, match="m.h5: damaged, or not as tf.keras 1.15 writes it"):
+        read_network(path)
+
+
 def test_file_of_a_newer_keras_is_refused_with_the_way_back(tmp_path):
     path = write(tmp_path / "m.h5", [lstm(), dense()], version="2.11.0")
     with pytest.raises(UserError, match="Keras 2.11.0, newer.*set_weights"):
@@ -80,8 +110,10 @@ def test_file_of_a_newer_keras_is_refused_with_the_way_back(tmp_path):
 
 
 def test_missing_damaged_and_foreign_files(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="none.h5: No such file"):
         read_network(str(tmp_path / "none.h5"))
+    with pytest.raises(UserError, match="Is a directory"):
+        read_network(str(tmp_path))
     (tmp_path / "text.h5").write_text("not hdf5")
     with pytest.raises(UserError, match="not a Keras .h5 file"):
         read_network(str(tmp_path / "text.h5"))
@@ -107,9 +139,19 @@ def test_diverged_weights_are_refused(tmp_path):
         read_network(path)
 
 
-def test_weights_of_another_shape_are_refused(tmp_path):
-    weights = dict(WEIGHTS, lstm=[(C, 9), (UNITS, 9), (9,)])
-    with pytest.raises(UserError, match="layer 'lstm' do not have the shapes"):
+@pytest.mark.parametrize("name, shapes_in_file", [
+    ("lstm", [(C, 9), (UNITS, 9), (9,)]),
+    ("lstm", [(C + 1, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)]),
+    ("lstm", [(C, 4 * UNITS), (UNITS - 1, 4 * UNITS), (4 * UNITS,)]),
+    ("lstm", [(4 * UNITS,)] * 3),
+    ("lstm", []),
+    ("dense", [(UNITS + 1, 2), (2,)]),
+    ("dense", [(UNITS, 2), (3,)]),
+    ("dense", []),
+])
+def test_weights_of_another_shape_are_refused(tmp_path, name, shapes_in_file):
+    weights = dict(WEIGHTS, **{name: shapes_in_file})
+    with pytest.raises(UserError, match="layer '%s' do not have the shapes" % name):
         read_network(write(tmp_path / "m.h5", [lstm(), dense()], weights=weights))
 
 

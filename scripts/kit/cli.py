@@ -37,14 +37,17 @@ def run(main):
 def atomic_path(path):
     """Yield a path beside `path` to write to; it takes the target's place when all went well.
 
+    UserError where nothing can be written there.
     The name is the same in every run, so that what a killed run left is overwritten by the next.
     """
     folder, name = os.path.split(os.path.abspath(path))
     partial = os.path.join(folder, ".%s.partial" % name)
-    os.makedirs(folder, exist_ok=True)
     try:
+        os.makedirs(folder, exist_ok=True)
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        raise UserError("%s cannot be written: %s" % (path, error.strerror or error))
     finally:
         if os.path.exists(partial):
             os.remove(partial)

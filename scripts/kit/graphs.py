@@ -240,7 +240,7 @@ def _fused_layer(layer, value, before, after, ops):
         with tf.name_scope("backward"):
             backward = _fused_lstm(layer.options["backward"], value, before, ops)
             if layer.options["return_sequences"]:
-                backward = tf.reverse(backward, [1], name="turned")
+                backward = backward[:, ::-1]  # as tf.reverse, toco would join both directions
         return _merge(layer.options["merge"], forward, backward)
     if layer.kind == "RepeatVector":
         return _joined([value] * layer.options["n"], after)

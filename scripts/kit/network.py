@@ -4,6 +4,7 @@ Reads the file itself (h5py), so it needs no TensorFlow and can say in one sente
 file can hold. Understands tf.keras 1.15 files: Sequential and single-path functional models.
 """
 import json
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ SUPPORTED = ("LSTM, GRU, SimpleRNN, Bidirectional, RepeatVector, TimeDistributed
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 DROPPED = ("Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
            "ActivityRegularization")  # do nothing at inference
+NESTED = ("Sequential", "Model")  # a model as a layer of another
 
 
 class Layer(NamedTuple):
@@ -42,26 +44,31 @@ def read_network(path):
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
-            config, versions = _model_config(path, file)
-            _refuse_newer(path, versions)
-            configs, shape = _path_of_layers(path, config)
-            if not shape or len(shape) != 3 or shape[2] is None:
-                raise UserError("%s: the model's input is %s; a sequence (batch, steps, channels) "
-                                "with a known number of channels is needed"
-                                % (path, tuple(shape or ()) or "not declared"))
-            layers = [_layer(path, file, item) for item in configs]
+        open(path, "rb").close()
     except OSError as error:
-        raise UserError("%s: %s" % (path, _os_reason(error)))
-    layers = [layer for layer in layers if layer is not None]
+        raise UserError("%s: %s" % (path, error.strerror))
+    try:
+        with h5py.File(path, "r") as file:
+            return _network(path, file)
+    except OSError:
+        raise UserError("%s: not a Keras .h5 file, or damaged" % path)
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise UserError("%s: damaged, or not as tf.keras 1.15 writes it (%s: %s)"
+                        % (path, type(error).__name__, " ".join(str(error).split())[:100]))
+
+
+def _network(path, file):
+    config, version = _model_config(path, file)
+    _refuse_newer(path, version)
+    configs, shape = _path_of_layers(path, config)
+    layers = [layer for item in configs for layer in _layers(path, file, item)]
+    if not shape or len(shape) != 3 or shape[2] is None:
+        raise UserError("%s: the model's input is %s; a sequence (batch, steps, channels) with a "
+                        "known number of channels is needed"
+                        % (path, tuple(shape or ()) or "not declared"))
     network = Network(shape[1], shape[2], layers)
     _check_path(path, network)
     return network
-
-
-def _os_reason(error):
-    missing = error.errno == 2 or "No such file" in str(error)
-    return "no such file" if missing else "not a Keras .h5 file, or damaged"
 
 
 def _model_config(path, file):
@@ -99,9 +106,9 @@ def _path_of_layers(path, config):
         layers, shape = _functional_path(path, config["config"]), None
     else:
         raise UserError("%s: a %s model; Sequential or a functional Model is needed" % (path, kind))
-    declared = [item["config"]["batch_input_shape"] for item in layers[:1]
-                if "batch_input_shape" in item["config"]]
-    return layers, (declared or [shape])[0]
+    if layers[0]["class_name"] in NESTED:
+        return layers, _path_of_layers(path, layers[0])[1]
+    return layers, layers[0]["config"].get("batch_input_shape", shape)
 
 
 def _functional_path(path, body):
@@ -129,11 +136,59 @@ def _functional_path(path, body):
 # --- one reader per kind of layer -------------------------------------------------------------
 
 
-def _layer(path, file, item):
+def _layers(path, file, item):
+    """The Layers of one entry of the description: none, one, or those of a nested model."""
+    leaves = _leaves(path, item)
+    for leaf in leaves:
+        _refuse_unknown(path, leaf)
+    arrays = _arrays(path, file, _name(item))
+    parts = _shares(leaves, arrays) if item["class_name"] in NESTED else [arrays]
+    read = [READERS[leaf["class_name"]](path, _name(leaf), leaf["config"], part)
+            for leaf, part in zip(leaves, parts) if leaf["class_name"] in READERS]
+    return [layer for layer in read if layer is not None]
+
+
+def _name(item):
+    return item["config"].get("name", item["class_name"])
+
+
+def _leaves(path, item):
+    """A layer as it is; the layers of a nested model from its input to its output."""
+    if item["class_name"] not in NESTED:
+        return [item]
+    leaves = [leaf for inner in _path_of_layers(path, item)[0] for leaf in _leaves(path, inner)]
+    return [dict(leaf, config=dict(leaf["config"], name="%s/%s" % (_name(item), _name(leaf))))
+            for leaf in leaves]
+
+
+def _shares(leaves, arrays):
+    """The arrays of each layer in a nested model, which keeps all trainable ones first."""
+    counts = [_array_counts(leaf) for leaf in leaves]
+    first = sum(trainable for trainable, _ in counts)
+    trainable, others = iter(arrays[:first]), iter(arrays[first:])
+    return [list(islice(trainable, count)) + list(islice(others, rest)) for count, rest in counts]
+
+
+def _array_counts(item):
+    """How many arrays a layer has: (trainable, others)."""
     kind, config = item["class_name"], item["config"]
-    name = config.get("name", kind)
+    inner = config.get("layer", config.get("cell"))
+    if inner:
+        trainable, others = _array_counts(inner)
+        both = 2 if kind == "Bidirectional" else 1
+        trainable, others = both * trainable, both * others
+    elif kind == "BatchNormalization":
+        trainable, others = config["scale"] + config["center"], 2
+    else:
+        matrices = {"Dense": 1}.get(kind, 2 if kind.replace("Cell", "") in RECURRENT else 0)
+        trainable, others = matrices and matrices + config["use_bias"], 0
+    return (trainable, others) if config.get("trainable", True) else (0, trainable + others)
+
+
+def _refuse_unknown(path, item):
+    kind, name = item["class_name"], _name(item)
     if kind in DROPPED or kind == "InputLayer":
-        return None
+        return
     if kind == "Masking":
         raise UserError(
             "%s: layer '%s' is Masking, which no TFLite form here holds; convert the model without "
@@ -142,8 +197,6 @@ def _layer(path, file, item):
     if kind in ("Lambda", "Embedding", "CuDNNLSTM", "CuDNNGRU") or kind not in READERS:
         raise UserError("%s: layer '%s' is %s, which cannot be converted; supported are %s"
                         % (path, name, _article(kind), SUPPORTED))
-    arrays = _arrays(path, file, name)
-    return READERS[kind](path, name, config, arrays)
 
 
 def _article(kind):
@@ -198,15 +251,8 @@ def _recurrent(kind):
         if kind == "GRU":
             options["reset_after"] = bool(config.get("reset_after"))
         weights = dict(zip(("kernel", "recurrent", "bias"), arrays))
-        _check_shapes(path, name, weights, GATES[kind] * config["units"])
         return Layer(kind, name, options, weights)
     return read
-
-
-def _check_shapes(path, name, weights, columns):
-    if len(weights) < 2 or any(array.shape[-1] != columns for array in weights.values()):
-        raise UserError("%s: the weights of layer '%s' do not have the shapes that its description "
-                        "asks for; the file is damaged" % (path, name))
 
 
 def _rnn(path, name, config, arrays):
@@ -237,11 +283,9 @@ def _bidirectional(path, name, config, arrays):
 
 
 def _dense(path, name, config, arrays):
-    weights = dict(zip(("kernel", "bias"), arrays))
-    if "kernel" not in weights:
-        raise UserError("%s: the weights of layer '%s' are missing" % (path, name))
     activation = _activation(path, name, config["activation"])
-    return Layer("Dense", name, {"activation": activation}, weights)
+    return Layer("Dense", name, {"units": config["units"], "activation": activation},
+                 dict(zip(("kernel", "bias"), arrays)))
 
 
 def _time_distributed(path, name, config, arrays):
@@ -263,7 +307,7 @@ def _batch_normalization(path, name, config, arrays):
     arrays = list(arrays)
     gamma = arrays.pop(0) if config.get("scale", True) else 1.0
     beta = arrays.pop(0) if config.get("center", True) else 0.0
-    mean, variance = (a.astype(np.float64) for a in arrays)
+    mean, variance = (a.astype(np.float64) for a in arrays[:2])  # renorm keeps more, for training
     scale = gamma / np.sqrt(variance + config["epsilon"])
     axis = axis[0] if isinstance(axis, (list, tuple)) else axis
     return Layer("Affine", name, {"axis": axis}, {
@@ -298,7 +342,7 @@ def _leaky_relu(path, name, config, arrays):
 
 def _elu(path, name, config, arrays):
     if float(np.asarray(config.get("alpha", 1))) != 1:
-        raise UserError("%s: layer '%s' is ELU with alpha other than 1" % (path, name))
+        raise UserError("%s: layer '%s' is ELU with an alpha other than 1, which TFLite fixes" % (path, name))
     return Layer("Activation", name, {"activation": "elu"}, {})
 
 
@@ -332,6 +376,21 @@ def _check_path(path, network):
         if layer.options.get("axis", -1) not in (-1, rank):
             raise UserError("%s: layer '%s' works along axis %s; the last axis is supported"
                             % (path, layer.name, layer.options["axis"]))
+        for part in (layer.options.get("forward", layer), layer.options.get("backward", layer)):
+            _check_weights(path, layer.name, part, shape[-1])
+
+
+def _check_weights(path, name, layer, width):
+    """UserError where arrays do not fit the layer's units and the width of what comes in."""
+    units = layer.options.get("units")
+    columns = GATES.get(layer.kind, 1) * units if units else width
+    wanted = {"kernel": (width, columns), "recurrent": (units, columns)}
+    needed = {"Dense": {"kernel"}, "Affine": set()}.get(layer.kind, {"kernel", "recurrent"})
+    if units and not needed <= set(layer.weights) or any(
+            array.shape != wanted.get(key, array.shape[:-1] + (columns,))
+            for key, array in layer.weights.items()):
+        raise UserError("%s: the weights of layer '%s' do not have the shapes that its description "
+                        "asks for; the file is damaged" % (path, name))
 
 
 def shapes(network, steps):
@@ -361,7 +420,7 @@ def _shape_after(layer, shape):
         width = inner[-1] * (2 if layer.options["merge"] == "concat" else 1)
         return inner[:-1] + (width,)
     if layer.kind == "Dense":
-        return shape[:-1] + (layer.weights["kernel"].shape[1],)
+        return shape[:-1] + (layer.options["units"],)
     if layer.kind == "RepeatVector":
         return (layer.options["n"],) + shape
     if layer.kind == "Flatten":

@@ -4,12 +4,16 @@ import numpy as np
 
 from kit.cli import UserError
 from kit.interpreter import Model
-from kit.network import RECURRENT
+from kit.network import NESTED, RECURRENT
 from kit.tf115 import load_keras, tf
 
 FLOAT_BOUND = 1e-5  # max difference, of max(1, the output's standard deviation)
 BOUNDS = {"dynamic": 0.05, "int8": 0.1}  # mean difference, of the output's standard deviation
 WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
+
+
+class OutsideBound(UserError):
+    """The converted model computes something else than Keras."""
 
 
 class Reference:
@@ -39,7 +43,7 @@ def proven(data, precision, reference, part_of_std=None):
     inputs = reference.inputs(model.form)
     found = model.stream(inputs) if model.form == "step" else model.predict(inputs)
     return judged(found, reference.outputs(model.form), precision,
-                  part_of_std or BOUNDS.get(precision))
+                  BOUNDS.get(precision) if part_of_std is None else part_of_std)
 
 
 def keras_windows(model, windows):
@@ -68,13 +72,22 @@ def keras_stream(model, samples):
 
 def twin(model):
     """The model on an open time axis, every layer giving its output at each step."""
-    layers = [layer for layer in model.layers if layer.__class__.__name__ != "InputLayer"]
+    layers = list(_leaves(model))
     copies = [_twin_layer(layer) for layer in layers]
     shape = (None, int(model.input_shape[-1]))
     result = tf.keras.Sequential([tf.keras.layers.InputLayer(shape)] + copies)
     for layer, copy in zip(layers, copies):
         copy.set_weights(layer.get_weights())
     return result
+
+
+def _leaves(model):
+    """The layers from input to output, those of a nested model in its place."""
+    for layer in model.layers:
+        if layer.__class__.__name__ in NESTED:
+            yield from _leaves(layer)
+        elif layer.__class__.__name__ != "InputLayer":
+            yield layer
 
 
 def _twin_layer(layer):
@@ -115,13 +128,16 @@ def judged(found, reference, precision, part_of_std):
     float32 : max difference at most FLOAT_BOUND * max(1, std); others : mean difference at most
     part_of_std * std, where std is the output's standard deviation.
     """
+    if not np.isfinite(reference).all():
+        raise UserError("Keras itself gives values that are not finite here: this model's states "
+                        "grow without end on this data")
     measured = distance(found, reference)
     kind = "max_abs_diff" if precision == "float32" else "mean_abs_diff"
     bound = float_bound(measured) if precision == "float32" else (
         part_of_std * measured["output_std"])
     if not measured[kind] <= bound:  # NaN is outside too
-        raise UserError("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
-                        "no file was written" % (precision, kind, measured[kind], bound))
+        raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
+                           "no file was written" % (precision, kind, measured[kind], bound))
     return rounded(dict(measured, bound_on=kind, bound=bound))
 
 

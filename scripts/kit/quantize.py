@@ -226,7 +226,7 @@ def balance(graph, observed, signature):
         part, state = (int(place) for place in operator["inputs"])
         if part not in ranges or state not in ranges:
             continue
-        ratio = ranges[part] / max(ranges[state], 1e-6)
+        ratio = max(ranges[part], 1e-6) / max(ranges[state], 1e-6)
         source = rescaler.source(part)
         if not 1 / SAME_RANGE < ratio < SAME_RANGE and source not in done:
             done |= {source, rescaler.rescale(source, np.float32(1 / ratio))}

@@ -5,7 +5,7 @@ import numpy as np
 
 from kit.cli import UserError
 
-DRAWN_STEPS = 2000  # samples drawn where no data is given
+DRAWN_STEPS = 10000  # samples drawn where no data is given
 
 
 class Samples(NamedTuple):
@@ -73,9 +73,13 @@ def _read_npy(path):
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a .npy file of numbers"
         raise UserError("%s: %s" % (path, reason))
-    if not np.issubdtype(values.dtype, np.number) or not np.isfinite(values).all():
-        raise UserError("%s: every value must be a finite number" % path)
-    return values.astype(np.float32)
+    if values.dtype.kind not in "fiu":
+        raise UserError("%s: holds %s; real numbers are needed" % (path, values.dtype))
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise UserError("%s: every value must be a finite number of float32" % path)
+    return values
 
 
 def _read_record(path, scaler):

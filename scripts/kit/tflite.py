@@ -25,11 +25,15 @@ def converted(pb_path, signature, dynamic=False):
     signature : the .json beside the .pb, with inputs and outputs (name, shape)
     dynamic : weights in int8, quantized by the converter; activations stay float
     """
-    converter = tf.lite.TFLiteConverter.from_frozen_graph(
-        pb_path,
-        input_arrays=[item["name"] for item in signature["inputs"]],
-        output_arrays=[item["name"] for item in signature["outputs"]],
-        input_shapes={item["name"]: item["shape"] for item in signature["inputs"]})
+    try:
+        converter = tf.lite.TFLiteConverter.from_frozen_graph(
+            pb_path,
+            input_arrays=[item["name"] for item in signature["inputs"]],
+            output_arrays=[item["name"] for item in signature["outputs"]],
+            input_shapes={item["name"]: item["shape"] for item in signature["inputs"]})
+    except (OSError, ValueError) as error:  # protobuf's errors become the second
+        raise UserError("%s: no frozen graph of its .json's inputs and outputs: %s"
+                        % (pb_path, _reason(error)))
     if len(converter._graph_def.node) > LONG_GRAPH_NODES:
         print("a long graph: the converter takes the square of its length, a minute or more",
               file=sys.stderr)
