@@ -2,16 +2,19 @@
 
     make reproduce                            everything around it varied at once
     make reproduce ARGS=--each                one circumstance per rebuild, smoke profile
-    make reproduce CPUS="SandyBridge Haswell" emulated CPU models, smoke profile
-    make reproduce ARGS="--each --without OPENBLAS_CORETYPE"    a pin removed: a test of the test
+    make reproduce CPUS="SandyBridge Haswell" other machines: emulated CPU models, natively with 1,
+                                              2 and 4 threads and other caches, smoke profile
+    make reproduce ARGS="--smoke --only native 'hash seed' --without PYTHONHASHSEED"
+                                              a pin removed: a test of the test
 
 In:  HEAD of this repository, its dvc.lock and the environments that `make setup` built. Each
      rebuild is a clone in a folder of its own, without DVC's cache.
-Out: a table artifact x rebuild: `same`, or the first stage that differs, with the row, key, tensor
-     or byte where it begins. Exit status 1 when any byte differs. --markdown FILE writes the table.
+Out: a table artifact x rebuild; what is the same in every rebuild stands in one row per stage. Then
+     the first stage that differs, with the row, key, tensor or byte where it begins. Exit status 1
+     when any byte differs. --markdown FILE writes it, too.
 
-With the default profile the reference is dvc.lock; with the smoke profile it is a first rebuild on
-this machine under its usual circumstances.
+With the default profile the reference is dvc.lock; with the smoke profile, or with --set, it is a
+first rebuild on this machine under its usual circumstances and with every pin.
 """
 import os
 import re
@@ -24,10 +27,13 @@ from typing import NamedTuple
 import yaml
 
 from kit.cli import UserError, parser, run, write_text
-from kit.clones import ROOT, clone_head, repro
+from kit.clones import ROOT, change_params, clone_head, repro
 from kit.difference import first_difference
 
 LAUNCHER = os.path.join("scripts", "run")
+ELSEWHERE = "{clone}/.venv/bin/python {clone}/scripts/elsewhere.py "
+L1_DCACHE_SIZE = 188  # of glibc's sysconf; Python has no name for it
+CPU_FEATURES = ("avx", "avx2", "fma", "avx512f")  # of those in /proc/cpuinfo
 
 
 class Circumstance(NamedTuple):
@@ -55,11 +61,27 @@ def circumstances():
         Circumstance("hostname", shell=(
             "unshare", "--uts", "sh", "-c", 'hostname elsewhere; exec "$@"', "sh"), needs="unshare"),
         Circumstance("one CPU", shell=("taskset", "-c", "0"), needs="taskset"),
-        Circumstance("threads", {name: "4" for name in (
-            "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}),
-        Circumstance("file order", emulator="sh {clone}/scripts/reversed_listing"),
+        threads(4),
+        Circumstance("file order", emulator=ELSEWHERE + "listing=reversed"),
         Circumstance("hash seed", {"PYTHONHASHSEED": "12345"}),
     ]
+
+
+def machines(cpus):
+    """This machine again, with other threads and caches, and CPU models of qemu's."""
+    return [
+        Circumstance("native"), threads(1), threads(2), threads(4),
+        Circumstance("L1 32 KB", emulator=ELSEWHERE + "caches=32768,524288,33554432"),
+        Circumstance("L1 48 KB", emulator=ELSEWHERE + "caches=49152,2097152,33554432"),
+    ] + [Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64")
+         for cpu in cpus]
+
+
+def threads(count):
+    """A shell that asks for so many threads."""
+    return Circumstance("%d thread%s" % (count, "s" * (count > 1)), {name: str(count) for name in (
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS")})
 
 
 def all_at_once(parts):
@@ -85,21 +107,21 @@ def available(circumstance):
         stderr=subprocess.DEVNULL) == 0
 
 
-def emulated(cpu):
-    """A rebuild whose stages run on a CPU model of qemu's."""
-    return Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64")
-
-
 # ---------------------------------------------------------------- one rebuild
 
-def rebuild(circumstance, base, smoke, without):
-    """Clone HEAD below `base` and run every stage; returns the clone's folder."""
+def rebuild(circumstance, base, smoke, changes, without=()):
+    """Clone HEAD below `base` and run every stage; returns the clone's folder.
+
+    changes: {section: {key: value}} of params.yaml; without: pins to take out of the launcher
+    """
     place = os.path.join(base, circumstance.name.replace(" ", "_"))
     clone, home = os.path.join(place, circumstance.folder), os.path.join(place, "home")
     os.makedirs(home)
     clone_head(clone)
     if smoke:
         shutil.copy(os.path.join(clone, "tests", "smoke.yaml"), os.path.join(clone, "params.yaml"))
+    if changes:
+        change_params(clone, changes)
     for pin in without:
         remove_pin(clone, pin)
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LANG": "C.UTF-8"}
@@ -168,12 +190,38 @@ def explain(rows, reference, clone):
 
 
 def table(expected, columns):
-    """A Markdown table artifact x rebuild; columns: {name: [(path, stage, same)]}."""
+    """A Markdown table artifact x rebuild; columns: {name: [(path, stage, same)]}.
+
+    What is the same in every column stands in one row per stage.
+    """
     lines = ["| artifact | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for row, path in enumerate(expected):
-        cells = ["same" if rows[row][2] else "**differs**" for rows in columns.values()]
-        lines.append("| %s | %s |" % (path, " | ".join(cells)))
+    verdicts = {path: [rows[place][2] for rows in columns.values()]
+                for place, path in enumerate(expected)}
+    stages = {}
+    for path, (stage, _) in expected.items():
+        stages.setdefault(stage.split("@")[0], []).append(path)
+    for stage, paths in stages.items():
+        differ = [path for path in paths if not all(verdicts[path])]
+        alike = len(paths) - len(differ)
+        if alike:
+            lines.append("| %s: %d %sartifact%s | %s |" % (
+                stage, alike, "other " * bool(differ), "s" * (alike > 1),
+                " | ".join(["same"] * len(columns))))
+        for path in differ:
+            lines.append("| %s | %s |" % (path, " | ".join(
+                "same" if same else "**differs**" for same in verdicts[path])))
     return "\n".join(lines) + "\n"
+
+
+def this_machine():
+    """What of this machine could get into the bytes, in a line."""
+    with open("/proc/cpuinfo") as file:
+        facts = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", file.read(), re.M))
+    return "This machine: %s, family %s, model %s (%s), %d KB of L1, %d CPUs, %s." % (
+        facts["model name"], facts["cpu family"], facts["model"],
+        " ".join(name for name in CPU_FEATURES if name in facts["flags"].split()),
+        os.sysconf(L1_DCACHE_SIZE) // 1024, os.cpu_count(),
+        os.confstr("CS_GNU_LIBC_VERSION"))
 
 
 # ---------------------------------------------------------------- the command
@@ -181,9 +229,14 @@ def table(expected, columns):
 def parse(argv):
     arguments = parser(__doc__)
     arguments.add_argument("--each", action="store_true",
-                           help="one circumstance per rebuild instead of all at once")
+                           help="one circumstance per rebuild instead of all at once; smoke profile")
     arguments.add_argument("--cpus", nargs="+", default=[], metavar="MODEL",
-                           help="CPU models of qemu-x86_64 (`qemu-x86_64 -cpu help`)")
+                           help="CPU models of qemu-x86_64 (`qemu-x86_64 -cpu help`); smoke profile")
+    arguments.add_argument("--only", nargs="+", default=[], metavar="COLUMN",
+                           help="these rebuilds alone: 'clock', 'native', 'L1 48 KB', Haswell")
+    arguments.add_argument("--smoke", action="store_true", help="the smoke profile")
+    arguments.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE",
+                           help="parameters to change, in the reference as well")
     arguments.add_argument("--without", nargs="+", default=[], metavar="PIN",
                            help="take a variable out of the launcher: bytes may differ then")
     arguments.add_argument("--markdown", metavar="FILE", help="write the table there")
@@ -191,14 +244,36 @@ def parse(argv):
     return arguments.parse_args(argv)
 
 
+def chosen(each, cpus, only):
+    """The rebuilds that the arguments ask for, of all that are known."""
+    joint, parts, others = all_at_once(circumstances()), circumstances(), machines(cpus)
+    if only:
+        known = {one.name: one for one in [joint] + parts + others}
+        for name in only:
+            if name not in known:
+                raise UserError("--only %s: known are %s; a CPU model stands in --cpus as well"
+                                % (name, ", ".join(known)))
+        return [known[name] for name in only]
+    return others if cpus else parts if each else [joint]
+
+
+def changes_of(words):
+    """["train.units=64"] -> {"train": {"units": 64}}"""
+    changes = {}
+    for word in words:
+        found = re.match(r"(\w+)\.(\w+)=(.+)$", word)
+        if not found:
+            raise UserError("--set %s: not of the form section.key=value" % word)
+        changes.setdefault(found.group(1), {})[found.group(2)] = yaml.safe_load(found.group(3))
+    return changes
+
+
 def main(argv):
     args = parse(argv)
-    smoke = bool(args.each or args.cpus)
-    wanted = [emulated(cpu) for cpu in args.cpus] or (
-        circumstances() if args.each else [all_at_once(circumstances())])
+    wanted = chosen(args.each, args.cpus, args.only)
     base = tempfile.mkdtemp(prefix="reproduce-")
     try:
-        return reproduce(wanted, base, smoke, args)
+        return reproduce(wanted, base, args)
     finally:
         if args.keep:
             print("the clones are in %s" % base)
@@ -206,11 +281,12 @@ def main(argv):
             shutil.rmtree(base)
 
 
-def reproduce(wanted, base, smoke, args):
-    reference = ROOT
-    if smoke:
+def reproduce(wanted, base, args):
+    reference, changes = ROOT, changes_of(args.set)
+    smoke = bool(args.smoke or args.each or args.cpus)
+    if smoke or changes:
         say("rebuilding: reference")
-        reference = rebuild(Circumstance("reference"), base, smoke, [])
+        reference = rebuild(Circumstance("reference"), base, smoke, changes)
     expected = artifacts(reference)
     columns, stories = {}, []
     for circumstance in wanted:
@@ -219,11 +295,11 @@ def reproduce(wanted, base, smoke, args):
                            % (circumstance.name, circumstance.needs))
             continue
         say("rebuilding: %s" % circumstance.name)
-        clone = rebuild(circumstance, base, smoke, args.without)
+        clone = rebuild(circumstance, base, smoke, changes, args.without)
         rows = columns[circumstance.name] = compare(clone, expected)
         if not all(same for _, _, same in rows):
             stories.append("%s: %s" % (circumstance.name, explain(rows, reference, clone)))
-    report = "\n".join([table(expected, columns)] + stories)
+    report = "\n".join([table(expected, columns), this_machine()] + stories)
     print(report)
     if args.markdown:
         write_text(args.markdown, report.rstrip() + "\n")
