@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import yaml
@@ -68,13 +69,14 @@ def circumstances():
 
 
 def machines(cpus):
-    """This machine again, with other threads and caches, and CPU models of qemu's."""
+    """CPU models of qemu's, which take longest, and this machine with other threads and caches."""
     return [
+        Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64") for cpu in cpus
+    ] + [
         Circumstance("native"), threads(1), threads(2), threads(4),
         Circumstance("L1 32 KB", emulator=ELSEWHERE + "caches=32768,524288,33554432"),
         Circumstance("L1 48 KB", emulator=ELSEWHERE + "caches=49152,2097152,33554432"),
-    ] + [Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64")
-         for cpu in cpus]
+    ]
 
 
 def threads(count):
@@ -109,14 +111,12 @@ def available(circumstance):
 
 # ---------------------------------------------------------------- one rebuild
 
-def rebuild(circumstance, base, smoke, changes, without=()):
-    """Clone HEAD below `base` and run every stage; returns the clone's folder.
+def prepare(circumstance, base, smoke, changes, without=()):
+    """Clone HEAD below `base`; returns the clone's folder.
 
     changes: {section: {key: value}} of params.yaml; without: pins to take out of the launcher
     """
-    place = os.path.join(base, circumstance.name.replace(" ", "_"))
-    clone, home = os.path.join(place, circumstance.folder), os.path.join(place, "home")
-    os.makedirs(home)
+    clone = os.path.join(place_of(circumstance, base), circumstance.folder)
     clone_head(clone)
     if smoke:
         shutil.copy(os.path.join(clone, "tests", "smoke.yaml"), os.path.join(clone, "params.yaml"))
@@ -124,13 +124,26 @@ def rebuild(circumstance, base, smoke, changes, without=()):
         change_params(clone, changes)
     for pin in without:
         remove_pin(clone, pin)
+    return clone
+
+
+def rebuild(circumstance, base, clone):
+    """Run every stage of a prepared clone; UserError when one fails."""
+    say("rebuilding: %s" % circumstance.name)
+    place = place_of(circumstance, base)
+    home = os.path.join(place, "home")
+    os.makedirs(home)
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LANG": "C.UTF-8"}
     environment.update({name: value.format(home=home)
                         for name, value in circumstance.environment.items()})
     # The launcher splits the emulator's words at spaces; `?` stands for one in a path.
     environment["EMULATOR"] = circumstance.emulator.format(clone=clone.replace(" ", "?"))
     repro(clone, os.path.join(place, "log"), environment, circumstance.shell, circumstance.umask)
-    return clone
+    say("done: %s" % circumstance.name)
+
+
+def place_of(circumstance, base):
+    return os.path.join(base, circumstance.name.replace(" ", "_"))
 
 
 def remove_pin(clone, pin):
@@ -240,6 +253,8 @@ def parse(argv):
     arguments.add_argument("--without", nargs="+", default=[], metavar="PIN",
                            help="take a variable out of the launcher: bytes may differ then")
     arguments.add_argument("--markdown", metavar="FILE", help="write the table there")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
+                           help="rebuilds side by side (default: one per CPU)")
     arguments.add_argument("--keep", action="store_true", help="keep the clones")
     return arguments.parse_args(argv)
 
@@ -282,28 +297,38 @@ def main(argv):
 
 
 def reproduce(wanted, base, args):
-    reference, changes = ROOT, changes_of(args.set)
+    """Rebuild, compare, report; returns the exit status."""
+    changes = changes_of(args.set)
     smoke = bool(args.smoke or args.each or args.cpus)
-    if smoke or changes:
-        say("rebuilding: reference")
-        reference = rebuild(Circumstance("reference"), base, smoke, changes)
+    stories = ["%s: left out, `%s` is not there or not allowed" % (one.name, one.needs)
+               for one in wanted if not available(one)]
+    wanted = [one for one in wanted if available(one)]
+    # Every clone before the first stage: HEAD may move while they run.
+    clones = [prepare(one, base, smoke, changes, args.without) for one in wanted]
+    reference = ROOT
+    with ThreadPoolExecutor(args.jobs) as pool:
+        if smoke or changes:
+            usual = Circumstance("reference")
+            reference = prepare(usual, base, smoke, changes)
+            first = pool.submit(rebuild, usual, base, reference)
+        running = [pool.submit(rebuild, one, base, clone) for one, clone in zip(wanted, clones)]
+    if reference != ROOT:
+        first.result()
     expected = artifacts(reference)
-    columns, stories = {}, []
-    for circumstance in wanted:
-        if not available(circumstance):
-            stories.append("%s: left out, `%s` is not there or not allowed"
-                           % (circumstance.name, circumstance.needs))
+    columns = {}
+    for one, clone, done in zip(wanted, clones, running):
+        if done.exception():
+            stories.append("%s: %s" % (one.name, done.exception()))
             continue
-        say("rebuilding: %s" % circumstance.name)
-        clone = rebuild(circumstance, base, smoke, changes, args.without)
-        rows = columns[circumstance.name] = compare(clone, expected)
+        rows = columns[one.name] = compare(clone, expected)
         if not all(same for _, _, same in rows):
-            stories.append("%s: %s" % (circumstance.name, explain(rows, reference, clone)))
+            stories.append("%s: %s" % (one.name, explain(rows, reference, clone)))
     report = "\n".join([table(expected, columns), this_machine()] + stories)
     print(report)
     if args.markdown:
         write_text(args.markdown, report.rstrip() + "\n")
-    same = columns and all(same for rows in columns.values() for _, _, same in rows)
+    same = len(columns) == len(wanted) > 0 and all(
+        same for rows in columns.values() for _, _, same in rows)
     print("%d artifacts, %d rebuilds: %s" % (
         len(expected), len(columns), "every byte is the same" if same else "NOT the same"))
     return 0 if same else 1
