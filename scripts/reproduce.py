@@ -2,16 +2,19 @@
 
     make reproduce                            everything around it varied at once
     make reproduce ARGS=--each                one circumstance per rebuild, smoke profile
-    make reproduce CPUS="SandyBridge Haswell" emulated CPU models, smoke profile
-    make reproduce ARGS="--each --without OPENBLAS_CORETYPE"    a pin removed: a test of the test
+    make reproduce CPUS="SandyBridge Haswell" other machines: emulated CPU models, natively with 1,
+                                              2 and 4 threads and other caches, smoke profile
+    make reproduce ARGS="--smoke --only native 'hash seed' --without PYTHONHASHSEED"
+                                              a pin removed: a test of the test
 
 In:  HEAD of this repository, its dvc.lock and the environments that `make setup` built. Each
      rebuild is a clone in a folder of its own, without DVC's cache.
-Out: a table artifact x rebuild: `same`, or the first stage that differs, with the row, key, tensor
-     or byte where it begins. Exit status 1 when any byte differs. --markdown FILE writes the table.
+Out: a table artifact x rebuild; what is the same in every rebuild stands in one row per stage. Then
+     the first stage that differs, with the row, key, tensor or byte where it begins. Exit status 1
+     when any byte differs. --markdown FILE writes it, too.
 
-With the default profile the reference is dvc.lock; with the smoke profile it is a first rebuild on
-this machine under its usual circumstances.
+With the default profile the reference is dvc.lock; with the smoke profile, or with --set, it is a
+first rebuild on this machine under its usual circumstances and with every pin.
 """
 import os
 import re
@@ -19,15 +22,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import yaml
 
 from kit.cli import UserError, parser, run, write_text
-from kit.clones import ROOT, clone_head, repro
+from kit.clones import ROOT, change_params, clone_head, repro
 from kit.difference import first_difference
 
 LAUNCHER = os.path.join("scripts", "run")
+ELSEWHERE = "{clone}/.venv/bin/python {clone}/scripts/elsewhere.py "
+L1_DCACHE_SIZE = 188  # of glibc's sysconf; Python has no name for it
+CPU_FEATURES = ("avx", "avx2", "fma", "avx512f")  # of those in /proc/cpuinfo
 
 
 class Circumstance(NamedTuple):
@@ -55,11 +62,28 @@ def circumstances():
         Circumstance("hostname", shell=(
             "unshare", "--uts", "sh", "-c", 'hostname elsewhere; exec "$@"', "sh"), needs="unshare"),
         Circumstance("one CPU", shell=("taskset", "-c", "0"), needs="taskset"),
-        Circumstance("threads", {name: "4" for name in (
-            "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}),
-        Circumstance("file order", emulator="sh {clone}/scripts/reversed_listing"),
+        threads(4),
+        Circumstance("file order", emulator=ELSEWHERE + "listing=reversed"),
         Circumstance("hash seed", {"PYTHONHASHSEED": "12345"}),
     ]
+
+
+def machines(cpus):
+    """CPU models of qemu's, which take longest, and this machine with other threads and caches."""
+    return [
+        Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64") for cpu in cpus
+    ] + [
+        Circumstance("native"), threads(1), threads(2), threads(4),
+        Circumstance("L1 32 KB", emulator=ELSEWHERE + "caches=32768,524288,33554432"),
+        Circumstance("L1 48 KB", emulator=ELSEWHERE + "caches=49152,2097152,33554432"),
+    ]
+
+
+def threads(count):
+    """A shell that asks for so many threads."""
+    return Circumstance("%d thread%s" % (count, "s" * (count > 1)), {name: str(count) for name in (
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS")})
 
 
 def all_at_once(parts):
@@ -85,30 +109,41 @@ def available(circumstance):
         stderr=subprocess.DEVNULL) == 0
 
 
-def emulated(cpu):
-    """A rebuild whose stages run on a CPU model of qemu's."""
-    return Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64")
-
-
 # ---------------------------------------------------------------- one rebuild
 
-def rebuild(circumstance, base, smoke, without):
-    """Clone HEAD below `base` and run every stage; returns the clone's folder."""
-    place = os.path.join(base, circumstance.name.replace(" ", "_"))
-    clone, home = os.path.join(place, circumstance.folder), os.path.join(place, "home")
-    os.makedirs(home)
+def prepare(circumstance, base, smoke, changes, without=()):
+    """Clone HEAD below `base`; returns the clone's folder.
+
+    changes: {section: {key: value}} of params.yaml; without: pins to take out of the launcher
+    """
+    clone = os.path.join(place_of(circumstance, base), circumstance.folder)
     clone_head(clone)
     if smoke:
         shutil.copy(os.path.join(clone, "tests", "smoke.yaml"), os.path.join(clone, "params.yaml"))
+    if changes:
+        change_params(clone, changes)
     for pin in without:
         remove_pin(clone, pin)
+    return clone
+
+
+def rebuild(circumstance, base, clone):
+    """Run every stage of a prepared clone; UserError when one fails."""
+    say("rebuilding: %s" % circumstance.name)
+    place = place_of(circumstance, base)
+    home = os.path.join(place, "home")
+    os.makedirs(home)
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LANG": "C.UTF-8"}
     environment.update({name: value.format(home=home)
                         for name, value in circumstance.environment.items()})
     # The launcher splits the emulator's words at spaces; `?` stands for one in a path.
     environment["EMULATOR"] = circumstance.emulator.format(clone=clone.replace(" ", "?"))
     repro(clone, os.path.join(place, "log"), environment, circumstance.shell, circumstance.umask)
-    return clone
+    say("done: %s" % circumstance.name)
+
+
+def place_of(circumstance, base):
+    return os.path.join(base, circumstance.name.replace(" ", "_"))
 
 
 def remove_pin(clone, pin):
@@ -168,12 +203,38 @@ def explain(rows, reference, clone):
 
 
 def table(expected, columns):
-    """A Markdown table artifact x rebuild; columns: {name: [(path, stage, same)]}."""
+    """A Markdown table artifact x rebuild; columns: {name: [(path, stage, same)]}.
+
+    What is the same in every column stands in one row per stage.
+    """
     lines = ["| artifact | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for row, path in enumerate(expected):
-        cells = ["same" if rows[row][2] else "**differs**" for rows in columns.values()]
-        lines.append("| %s | %s |" % (path, " | ".join(cells)))
+    verdicts = {path: [rows[place][2] for rows in columns.values()]
+                for place, path in enumerate(expected)}
+    stages = {}
+    for path, (stage, _) in expected.items():
+        stages.setdefault(stage.split("@")[0], []).append(path)
+    for stage, paths in stages.items():
+        differ = [path for path in paths if not all(verdicts[path])]
+        alike = len(paths) - len(differ)
+        if alike:
+            lines.append("| %s: %d %sartifact%s | %s |" % (
+                stage, alike, "other " * bool(differ), "s" * (alike > 1),
+                " | ".join(["same"] * len(columns))))
+        for path in differ:
+            lines.append("| %s | %s |" % (path, " | ".join(
+                "same" if same else "**differs**" for same in verdicts[path])))
     return "\n".join(lines) + "\n"
+
+
+def this_machine():
+    """What of this machine could get into the bytes, in a line."""
+    with open("/proc/cpuinfo") as file:
+        facts = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", file.read(), re.M))
+    return "This machine: %s, family %s, model %s (%s), %d KB of L1, %d CPUs, %s." % (
+        facts["model name"], facts["cpu family"], facts["model"],
+        " ".join(name for name in CPU_FEATURES if name in facts["flags"].split()),
+        os.sysconf(L1_DCACHE_SIZE) // 1024, os.cpu_count(),
+        os.confstr("CS_GNU_LIBC_VERSION"))
 
 
 # ---------------------------------------------------------------- the command
@@ -181,24 +242,53 @@ def table(expected, columns):
 def parse(argv):
     arguments = parser(__doc__)
     arguments.add_argument("--each", action="store_true",
-                           help="one circumstance per rebuild instead of all at once")
+                           help="one circumstance per rebuild instead of all at once; smoke profile")
     arguments.add_argument("--cpus", nargs="+", default=[], metavar="MODEL",
-                           help="CPU models of qemu-x86_64 (`qemu-x86_64 -cpu help`)")
+                           help="CPU models of qemu-x86_64 (`qemu-x86_64 -cpu help`); smoke profile")
+    arguments.add_argument("--only", nargs="+", default=[], metavar="COLUMN",
+                           help="these rebuilds alone: 'clock', 'native', 'L1 48 KB', Haswell")
+    arguments.add_argument("--smoke", action="store_true", help="the smoke profile")
+    arguments.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE",
+                           help="parameters to change, in the reference as well")
     arguments.add_argument("--without", nargs="+", default=[], metavar="PIN",
                            help="take a variable out of the launcher: bytes may differ then")
     arguments.add_argument("--markdown", metavar="FILE", help="write the table there")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
+                           help="rebuilds side by side (default: one per CPU)")
     arguments.add_argument("--keep", action="store_true", help="keep the clones")
     return arguments.parse_args(argv)
 
 
+def chosen(each, cpus, only):
+    """The rebuilds that the arguments ask for, of all that are known."""
+    joint, parts, others = all_at_once(circumstances()), circumstances(), machines(cpus)
+    if only:
+        known = {one.name: one for one in [joint] + parts + others}
+        for name in only:
+            if name not in known:
+                raise UserError("--only %s: known are %s; a CPU model stands in --cpus as well"
+                                % (name, ", ".join(known)))
+        return [known[name] for name in only]
+    return others if cpus else parts if each else [joint]
+
+
+def changes_of(words):
+    """["train.units=64"] -> {"train": {"units": 64}}"""
+    changes = {}
+    for word in words:
+        found = re.match(r"(\w+)\.(\w+)=(.+)$", word)
+        if not found:
+            raise UserError("--set %s: not of the form section.key=value" % word)
+        changes.setdefault(found.group(1), {})[found.group(2)] = yaml.safe_load(found.group(3))
+    return changes
+
+
 def main(argv):
     args = parse(argv)
-    smoke = bool(args.each or args.cpus)
-    wanted = [emulated(cpu) for cpu in args.cpus] or (
-        circumstances() if args.each else [all_at_once(circumstances())])
+    wanted = chosen(args.each, args.cpus, args.only)
     base = tempfile.mkdtemp(prefix="reproduce-")
     try:
-        return reproduce(wanted, base, smoke, args)
+        return reproduce(wanted, base, args)
     finally:
         if args.keep:
             print("the clones are in %s" % base)
@@ -206,28 +296,39 @@ def main(argv):
             shutil.rmtree(base)
 
 
-def reproduce(wanted, base, smoke, args):
+def reproduce(wanted, base, args):
+    """Rebuild, compare, report; returns the exit status."""
+    changes = changes_of(args.set)
+    smoke = bool(args.smoke or args.each or args.cpus)
+    stories = ["%s: left out, `%s` is not there or not allowed" % (one.name, one.needs)
+               for one in wanted if not available(one)]
+    wanted = [one for one in wanted if available(one)]
+    # Every clone before the first stage: HEAD may move while they run.
+    clones = [prepare(one, base, smoke, changes, args.without) for one in wanted]
     reference = ROOT
-    if smoke:
-        say("rebuilding: reference")
-        reference = rebuild(Circumstance("reference"), base, smoke, [])
+    with ThreadPoolExecutor(args.jobs) as pool:
+        if smoke or changes:
+            usual = Circumstance("reference")
+            reference = prepare(usual, base, smoke, changes)
+            first = pool.submit(rebuild, usual, base, reference)
+        running = [pool.submit(rebuild, one, base, clone) for one, clone in zip(wanted, clones)]
+    if reference != ROOT:
+        first.result()
     expected = artifacts(reference)
-    columns, stories = {}, []
-    for circumstance in wanted:
-        if not available(circumstance):
-            stories.append("%s: left out, `%s` is not there or not allowed"
-                           % (circumstance.name, circumstance.needs))
+    columns = {}
+    for one, clone, done in zip(wanted, clones, running):
+        if done.exception():
+            stories.append("%s: %s" % (one.name, done.exception()))
             continue
-        say("rebuilding: %s" % circumstance.name)
-        clone = rebuild(circumstance, base, smoke, args.without)
-        rows = columns[circumstance.name] = compare(clone, expected)
+        rows = columns[one.name] = compare(clone, expected)
         if not all(same for _, _, same in rows):
-            stories.append("%s: %s" % (circumstance.name, explain(rows, reference, clone)))
-    report = "\n".join([table(expected, columns)] + stories)
+            stories.append("%s: %s" % (one.name, explain(rows, reference, clone)))
+    report = "\n".join([table(expected, columns), this_machine()] + stories)
     print(report)
     if args.markdown:
         write_text(args.markdown, report.rstrip() + "\n")
-    same = columns and all(same for rows in columns.values() for _, _, same in rows)
+    same = len(columns) == len(wanted) > 0 and all(
+        same for rows in columns.values() for _, _, same in rows)
     print("%d artifacts, %d rebuilds: %s" % (
         len(expected), len(columns), "every byte is the same" if same else "NOT the same"))
     return 0 if same else 1

@@ -117,7 +117,7 @@ def start_tensorflow(seed, deterministic):
     tf.keras.backend.clear_session()  # else names would count the models of the process
     np.random.seed(seed)  # Keras shuffles the windows with it
     tf.compat.v1.set_random_seed(seed)
-    tf.keras.backend.set_session(session(threads=1 if deterministic else 0))
+    tf.keras.backend.set_session(session())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ import os
 import sys
 
 SENTINELS = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2", "OPENBLAS_CORETYPE": "Nehalem",
-             "PYTHONHASHSEED": "0"}
+             "EIGEN_CACHE_BYTES": "32768,", "PYTHONHASHSEED": "0"}
 _said = []
 
 
