@@ -20,13 +20,13 @@ import pandas as pd
 import yaml
 
 from kit import plots
-from kit.cli import UserError, parser, read_json, run, write_bytes, write_text
+from kit.cli import UserError, counted, parser, read_json, run, write_bytes, write_text
 from kit.digest import sha256
 from kit.metrics import delays
 from kit.params import load_params
 from kit.records import read_events, read_record
 from kit.results import HEADLINE, grouped, shown_keys, written
-from kit.summary import counted, float_form, seconds_per_sample, summary
+from kit.summary import float_form, seconds_per_sample, summary
 
 DEVICE = ("step_int8", "step_dynamic", "step_float32", "keras")  # shown first: what is on a device
 COSTS = ("reference", "vus_pr_change", "vus_pr_relative_change", "event_recall_change",

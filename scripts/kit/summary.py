@@ -1,6 +1,7 @@
 """What a reader should take away from the results, in three sentences computed from them."""
 import numpy as np
 
+from kit.cli import counted
 from kit.results import grouped, written
 
 DAY_S = 86400.0
@@ -85,10 +86,6 @@ def float_form(models, form):
     """The name of the float32 file of a form, or None."""
     return next((name for name, facts in models.items()
                  if (facts["form"], facts["precision"]) == (form, "float32")), None)
-
-
-def counted(number, noun):
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
 
 
 def seconds_per_sample(time):
