@@ -27,8 +27,8 @@ def detected(headline, metrics, models, scored):
     days = len(scored.time) * seconds_per_sample(scored.time) / DAY_S
     where = "in %.1f days of test record" % days
     if values.get("event_recall") is None:
-        return "%s raised %s %s, which has no labels." % (
-            headline, counted(len(scored.alarms), "alarm"), where)
+        return ("%s raised %s %s; without labels nobody can say which of them are right."
+                % (headline, counted(len(scored.alarms), "alarm"), where))
     sentence = "%s found %d of %s %s, with %s false alarms per day" % (
         headline, round(values["event_recall"] * events), counted(events, "event"), where,
         written("false_alarms_per_day", values["false_alarms_per_day"]))
