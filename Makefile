@@ -42,10 +42,15 @@ compare: setup  ## two commits side by side: A=HEAD~3 B=HEAD
 reproduce: setup  ## rebuild HEAD under other circumstances and compare every byte; CPUS="SandyBridge Haswell" emulates
 	sh scripts/run reproduce $(if $(CPUS),--cpus $(CPUS)) $(ARGS)
 
+need = $(if $($(1)),,$(error $(2)))
+
 verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage?
+	$(call need,FILE,say which file: make verify FILE=step_int8.tflite)
 	@sh scripts/run verify $(FILE)
 
 tflite: setup  ## your own model in every form: MODEL=my_model.h5 CALIBRATION=windows.npy OUT=folder
+	$(call need,MODEL,say which model: make tflite MODEL=my_model.h5 OUT=folder)
+	$(call need,OUT,say where to: make tflite MODEL=my_model.h5 OUT=folder)
 	sh scripts/run convert $(MODEL) --form all -o $(OUT) $(if $(CALIBRATION),--calibration $(CALIBRATION)) $(ARGS)
 
 detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv

@@ -54,11 +54,15 @@ def sizes(lock):
             for out in spec["outs"] if out["path"].startswith("models/")}
 
 
-def beyond(key, change, spread):
-    """Whether a change of `detector.metric` is larger than the range between seeds."""
+def beyond(key, a, b, spread):
+    """Whether `detector.metric` moved from a to b by more than it does between seeds.
+
+    Not known, so False, when the spread has neither of them: then it is that of another record.
+    """
     detector, metric = key.split(".", 1)
     known = spread.get("detectors", {}).get(detector, {}).get(metric)
-    return known is not None and abs(change) > known["max"] - known["min"]
+    return bool(known) and (a in known["values"] or b in known["values"]) and (
+        abs(b - a) > known["max"] - known["min"])
 
 
 def rows(old, new, only_changed, spread=None):
@@ -72,7 +76,7 @@ def rows(old, new, only_changed, spread=None):
         if all(isinstance(value, (int, float)) and not isinstance(value, bool)
                for value in (a, b)):
             change = "%+.4g" % (b - a)
-            mark = "!" if spread and beyond(key, b - a, spread) else ""
+            mark = "!" if spread and beyond(key, a, b, spread) else ""
         lines.append((key, show(a), show(b), change, mark))
     widths = [max(map(len, column)) for column in zip(*lines)] if lines else []
     return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()

@@ -54,6 +54,8 @@ def growing_pieces(path):
                     yield piece
                 elif os.fstat(file.fileno()).st_size < file.tell():
                     raise UserError("%s became shorter while it was followed" % path)
+                elif not (os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))):
+                    raise UserError("%s was moved or removed while it was followed" % path)
                 else:
                     time.sleep(POLL_S)
     except OSError as error:
@@ -176,6 +178,9 @@ def main(argv):
     args = parse(argv)
     if args.plot:
         figure_class()  # better now than after hours
+    for path in (args.model, args.detector, args.scaler):
+        if not os.path.exists(path):
+            raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
     scaler, model = read_scaler(args.scaler), Model(args.model)
     if model.form != "step":
         raise UserError("%s is of the %s form; a stream needs the step form"

@@ -33,6 +33,7 @@ from kit.windows import model_input, read_scaler
 HEADLINE = ("step_int8", "keras")  # the first that is there has its scores written out
 SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.csv
 CURVE_POINTS = 60
+BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 DAY_S = 86400.0
 
 
@@ -80,7 +81,14 @@ def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
     detector, _ = scores.fit(
         task.samples[0], task.outputs[0], task.centres, task.options, task.rate)
-    return task.name, detector, scores.Scorer(detector).update(task.samples[1], task.outputs[1])
+    return task.name, detector, score(detector, task.samples[1], task.outputs[1])
+
+
+def score(detector, samples, outputs):
+    """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
+    scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
+    return np.concatenate([scorer.update(samples[start:start + BLOCK], outputs[start:start + BLOCK])
+                           for start in starts])
 
 
 def one_liners(parts, channels, marks, rate):

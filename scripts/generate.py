@@ -8,9 +8,7 @@ In:  the section `generate` of params.yaml. Out: three consecutive parts of one 
 and validation hold normal operation alone), and the table of the test part's events. When
 `generate.source` is a CSV or a folder of CSVs, the parts are cut from it (docs/your-own-data.md).
 """
-import inspect
 import itertools
-import os
 
 import numpy as np
 import pandas as pd
@@ -18,7 +16,7 @@ import pandas as pd
 from kit.cli import UserError, parser, run
 from kit.faults import FAULTS
 from kit.machine import CHANNELS, from_counts, simulate, to_counts, within_range
-from kit.params import load_params
+from kit.params import is_simulation, load_params
 from kit.parts import PARTS, split
 from kit.records import EVENT_COLUMNS, Record, write_events, write_record
 
@@ -148,13 +146,6 @@ def generate(params):
     values = from_counts(counts, bits)
     parts = [Record(time[a:b], NAMES, values[a:b]) for a, b in zip(edges, edges[1:])]
     return parts, events, from_counts(clean, bits)
-
-
-def is_simulation(source):
-    """Whether `generate.source` names the simulation's code rather than a log of one's own."""
-    project = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-    path = os.path.join(project, source)
-    return os.path.exists(path) and os.path.samefile(path, inspect.getsourcefile(simulate))
 
 
 def parse(argv):

@@ -20,17 +20,18 @@ import pandas as pd
 import yaml
 
 from kit import plots
-from kit.cli import UserError, parser, read_json, run, write_bytes, write_text
+from kit.cli import UserError, counted, parser, read_json, run, write_bytes, write_text
 from kit.digest import sha256
 from kit.metrics import delays
 from kit.params import load_params
 from kit.records import read_events, read_record
-from kit.results import HEADLINE, grouped, shown_keys, written
-from kit.summary import counted, float_form, seconds_per_sample, summary
+from kit.results import MEANINGS, grouped, shown_keys, written
+from kit.summary import float_form, seconds_per_sample, summary
 
 DEVICE = ("step_int8", "step_dynamic", "step_float32", "keras")  # shown first: what is on a device
 COSTS = ("reference", "vus_pr_change", "vus_pr_relative_change", "event_recall_change",
          "false_alarms_per_day_change", "decisions_changed", "score_correlation")
+UNKNOWN = "unknown"  # kind, channels or severity of an event whose label does not say
 STRETCHES, STRETCH_ROWS = 9, 1000  # at most so many, and at least so many rows in each
 CHANNELS = 8  # in a picture of a stretch
 OVERVIEW_ROWS, OVERVIEW_CHANNELS = 2000, 3
@@ -78,9 +79,9 @@ def report(args):
             headline, metrics, models, scored, read_optional(args.evaluate, "parity.json", {}),
             read_optional(args.evaluate, "quantization.json", {})),
         "detection": detection(metrics, models),
-        "meanings": {key: meaning for key, (_, meaning) in HEADLINE.items()},
+        "meanings": {key: meaning for key, (_, meaning) in MEANINGS.items()},
         "stretches": stretches(scored, events, alarms),
-        "record_note": record_note(scored),
+        "record_note": record_note(scored), "source": params["generate"]["source"],
         "recalls": recalls(args.evaluate, metrics, models, events),
         "curves": None if events is None else curves(args.evaluate, metrics, models, headline),
         "training": training(read_optional(args.evaluate, "history.csv")),
@@ -133,7 +134,7 @@ def read_text(path):
 def labelled_events(path):
     """The event table with its blanks filled; None where there is none, or nothing in it."""
     events = read_events(path) if path else ()
-    return events.fillna("unknown") if len(events) else None
+    return events.fillna(UNKNOWN) if len(events) else None
 
 
 def descriptions(folder):
@@ -155,8 +156,10 @@ def scored_record(record, events, alarms, detector, folder):
 
     score.csv may hold a part of the record; the samples it leaves out have no score.
     """
-    marked = [] if events is None else list(zip(
-        events["start"], events["end"], events["kind"], events["channels"].str.split("+")))
+    marked = [] if events is None else [
+        (event.start, event.end, "event" if event.kind == UNKNOWN else event.kind,
+         record.channels if event.channels == UNKNOWN else event.channels.split("+"))
+        for event in events.itertuples()]
     score, threshold = score_of(detector, folder, record.time)
     return plots.Scored(record.time, record.channels, record.values, score, threshold,
                         alarms[["start", "end"]].values, marked)
@@ -223,7 +226,7 @@ def recalls(folder, metrics, models, events):
     tables = []
     for key in ("kind", "severity"):
         table = read_optional(folder, "recall_by_%s.csv" % key)
-        if table is None or events is None:
+        if table is None or events is None or set(events[key]) == {UNKNOWN}:
             continue
         counts = events[key].value_counts()
         names = {value: "%s (%d)" % (value, counts.get(value, 0)) for value in sorted(counts.index)}
@@ -379,7 +382,8 @@ def stretches(scored, events, alarms):
                   if start <= event.start < end]
         raised = alarms[(alarms["start"] >= start) & (alarms["start"] < end)]
         part = scored.cut(start, end, channels)
-        caption = "; ".join(inside) + "." if inside else "No labelled event begins here."
+        caption = "; ".join(inside) + "." if inside else "" if events is None else (
+            "No labelled event begins here.")
         title = "%s to %s" % (minute(part.time[0]), minute(part.time[-1]))
         found.append(dict(picture_of(part, caption),
                           title=": ".join([title] + counts(scored, events, inside, raised))))
@@ -407,8 +411,10 @@ def counts(scored, events, inside, raised):
 def event_words(time, event, delay):
     """spike of flow_m3h (plain) at 2020-01-30 02:10, found after 60 s"""
     seconds = delay * seconds_per_sample(time)
-    return "%s of %s (%s) at %s, %s" % (
-        event.kind.replace("_", " "), event.channels.replace("+", " and "), event.severity,
+    return "%s%s%s at %s, %s" % (
+        "event" if event.kind == UNKNOWN else event.kind.replace("_", " "),
+        "" if event.channels == UNKNOWN else " of " + event.channels.replace("+", " and "),
+        "" if event.severity == UNKNOWN else " (%s)" % event.severity,
         minute(time[event.start]),
         "missed" if np.isnan(delay) else "found after %s s" % written("bytes", int(seconds)))
 

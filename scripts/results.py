@@ -21,10 +21,16 @@ def sizes(folder):
             for name in names if name.endswith(".tflite")}
 
 
-def ranges(spread):
-    """{name: "lowest-highest" VUS-PR} of what `make seeds` wrote; empty where it did not."""
-    return {name: "%s-%s" % tuple(written("vus_pr", values["vus_pr"][end]) for end in ("min", "max"))
-            for name, values in spread.get("detectors", {}).items() if "vus_pr" in values}
+def ranges(spread, metrics):
+    """{name: "lowest-highest" VUS-PR} of what `make seeds` wrote, where it began with these metrics.
+
+    The spread of another record, or of an older commit, says nothing about these.
+    """
+    known = {name: values["vus_pr"] for name, values in spread.get("detectors", {}).items()
+             if "vus_pr" in values}
+    return {name: "%s-%s" % tuple(written("vus_pr", found[end]) for end in ("min", "max"))
+            for name, found in known.items()
+            if metrics.get(name, {}).get("vus_pr") in found["values"]}
 
 
 def table(metrics, bytes_of, over_seeds=None):
@@ -69,7 +75,8 @@ def main(argv):
     cli.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
     args = cli.parse_args(argv)
     spread = read_json(args.spread) if os.path.exists(args.spread) else {}
-    lines = table(read_json(args.metrics), sizes(args.convert), ranges(spread))
+    metrics = read_json(args.metrics)
+    lines = table(metrics, sizes(args.convert), ranges(spread, metrics))
     if args.into:
         with open(args.into, encoding="utf-8") as file:
             text = file.read()

@@ -1,4 +1,6 @@
 """The simple detectors by worked values, and the floors."""
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,24 @@ def test_pca_residual_is_the_distance_to_the_plane():
     assert axes.shape == (2, 1)
     found = baselines.pca_residual(np.array([[3.0, 4.0], [-4.0, 3.0]]), axes)
     assert found[:, 0] == pytest.approx([0, 25], abs=0.05)
+
+
+def test_rolling_z_of_a_long_record_is_that_of_its_end():
+    samples = np.random.default_rng(5).standard_normal((10 ** 6, 1)).astype(np.float32) + 3
+    found = baselines.rolling_z(samples, 50)[-1000:]
+    np.testing.assert_allclose(found, baselines.rolling_z(samples[-1100:], 50)[-1000:], rtol=1e-6)
+
+
+def test_windows_of_a_long_record_are_not_all_held_at_once():
+    samples = np.random.default_rng(6).standard_normal((10 ** 6, 2)).astype(np.float32)
+    tracemalloc.start()
+    model = baselines.fit_linear_forecaster(samples, 50, 1.0)
+    found = baselines.linear_forecasts(model, samples, 50)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 250e6  # all windows are 400 MB, and were held more than once
+    few = baselines.linear_forecasts(model, samples[-100:], 50)
+    np.testing.assert_allclose(found[-50:], few[-50:], atol=1e-6)
 
 
 def test_linear_forecaster_finds_a_linear_rule():

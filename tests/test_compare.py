@@ -24,11 +24,14 @@ def test_the_spread_over_seeds_is_mean_and_range():
 
 
 def test_a_change_beyond_the_spread_is_marked():
-    spread = {"detectors": {"keras": {"vus_pr": {"min": 0.5, "max": 0.6}}}}
+    spread = {"detectors": {"keras": {"vus_pr": {
+        "min": 0.5, "max": 0.6, "values": [0.5, 0.6]}}}}
     lines = compare.rows({"keras.vus_pr": 0.5}, {"keras.vus_pr": 0.75}, False, spread)
     assert lines == ["  keras.vus_pr  0.5  0.75  +0.25  !"]
     lines = compare.rows({"keras.vus_pr": 0.5}, {"keras.vus_pr": 0.5625}, False, spread)
     assert lines == ["  keras.vus_pr  0.5  0.5625  +0.0625"]
+    lines = compare.rows({"keras.vus_pr": 0.2}, {"keras.vus_pr": 0.9}, False, spread)
+    assert lines == ["  keras.vus_pr  0.2  0.9  +0.7"], "the spread is that of another record"
     lines = compare.rows({"pca.vus_pr": 0.5}, {"pca.vus_pr": 0.9}, False, spread)
     assert lines == ["  pca.vus_pr  0.5  0.9  +0.4"]
 

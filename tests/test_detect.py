@@ -139,13 +139,41 @@ def test_a_column_may_be_left_out(kit, capsys):
 
 @pytest.mark.parametrize("change, words", [
     (["--model", "window_int8.tflite"], "detectors.json has no detector window_int8; it has step_"),
-    (["--scaler", "nowhere.json"], "nowhere.json: No such file"),
+    (["--log", "."], "^.: no such file"),
     (["--log", "nowhere.csv"], "nowhere.csv: no such file"),
     (["--log", "nowhere.csv", "--follow"], "nowhere.csv: No such file"),
 ])
 def test_what_is_not_there_is_named(kit, change, words):
+    (kit / "window_int8.tflite").write_bytes(b"")
     with pytest.raises(UserError, match=words):
         detect.main(arguments() + change)
+
+
+def test_what_no_stage_has_made_yet_says_how_to_make_it(kit):
+    for option in ("--model", "--detector", "--scaler"):
+        with pytest.raises(UserError, match="none.x: No such file.*`make evaluate` makes it"):
+            detect.main(arguments() + [option, "none.x"])
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda path: path.write_text("t"), "became shorter while it was followed"),
+    (lambda path: path.unlink(), "was moved or removed while it was followed"),
+    (lambda path: path.rename("old") and path.write_text("time,a\n" * 9), "was moved or removed"),
+])
+def test_a_followed_file_that_is_not_the_same_any_more_is_told(kit, change, words):
+    path = kit / "growing.csv"
+    path.write_text("time,a\n")
+    pieces = detect.growing_pieces("growing.csv")
+    assert next(pieces) == b"time,a\n"
+    with open("growing.csv", "a") as file:
+        file.write("1,2\n")
+    if "moved" in words:  # what was written before is read to the end
+        change(path)
+        assert next(pieces) == b"1,2\n"
+    else:
+        change(path)
+    with pytest.raises(UserError, match="growing.csv " + words):
+        next(pieces)
 
 
 def test_another_sampling_rate_is_refused(kit):

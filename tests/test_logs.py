@@ -35,6 +35,8 @@ def test_dialects_give_the_same_numbers(content):
 
 @pytest.mark.parametrize("kind, cells", [
     ("epoch_s", ["1578268800", "1578268860.0"]), ("epoch_ms", ["1578268800000", "1578268860000"]),
+    ("epoch_us", ["1578268800000000", "1578268860000000"]),
+    ("auto", ["1578268800000000", "1578268860000000"]),
     ("auto", ["1578268800", "1578268860"]), ("auto", ["1578268800000", "1578268860000"]),
     ("auto", ["2020-01-06", "2020-01-06T00:01"])])
 def test_kinds_of_time(kind, cells):
@@ -51,7 +53,7 @@ def test_a_log_without_times_and_one_with_labels():
 
 @settings(deadline=None)
 @given(strategies.lists(strategies.one_of(
-    strategies.floats(allow_nan=True, allow_infinity=False)), min_size=1, max_size=30),
+    strategies.floats(-1e30, 1e30), strategies.just(np.nan)), min_size=1, max_size=30),
     strategies.integers(1, 200), strategies.sampled_from([",", ";"]))
 def test_every_float_reads_back_to_the_bit_however_it_is_cut(numbers, cut, separator):
     text = "".join("%r%s1\n" % (number, separator) for number in numbers).replace("nan", "")
@@ -84,6 +86,15 @@ def test_every_float_reads_back_to_the_bit_however_it_is_cut(numbers, cut, separ
     (b"\x1f\x8b\x08\x00\x00\x00abc\n", "zero bytes: a binary file"),
     (b"\x89PNG\r\n\x1a\n", "line 1 is not UTF-8"),
     (b"x" * 1500000, "a line is longer than a megabyte"),
+    ("t,a\n2020,1\n".encode("utf-32"), "plant.csv is UTF-32: save it as UTF-8"),
+    ("t,a\r2020-01-06,1\r", "line 1 ends in a carriage return alone: save .* line feeds"),
+    ("t\ta\n", "line 1 has a tab, but neither , nor ; between the names of the columns"),
+    ("t|a\n", "line 1 has a |, but neither , nor ;"),
+    ("t,a\n%s,1e308\n" % TIMES[0], "row 1, column a: '1e308' is beyond 1e.30, .* leave .* empty"),
+    ("t,a\n%sZ,1\n%s,2\n" % tuple(TIMES[:2]),
+     "row 2, column t: '2020-01-06T00:01:00' has no zone, but the rows above have one"),
+    ("t,a\n%s,1\n%s+01:00,2\n" % tuple(TIMES[:2]),
+     "row 2, column t: '2020-01-06T00:01:00.01:00' has a zone, but the rows above have none"),
     (b"t,a\n2020-01-06,1\xb0\n", "row 1, column a: '1.*' is not a number"),
 ])
 def test_what_is_wrong_is_named_in_one_sentence(content, words):
@@ -107,6 +118,20 @@ def test_wrong_labels_and_columns_are_named():
         read("t,a\n1,5\n", "epoch_s", "fault")
     with pytest.raises(UserError, match="row 1, column t: 'nan' is not a time in the form epoch_s"):
         read("t,a\nnan,5\n", "epoch_s")
+    with pytest.raises(UserError, match="'1578268800000000' is not a time in the form epoch_ms; as "
+                                        "epoch_us it is 2020-01-06T00:00:00Z"):
+        read("t,a\n1578268800000000,5\n", "epoch_ms")
+
+
+def test_zones_may_change_with_the_season():
+    times, _, _ = read("t,a\n2021-10-31T02:30:00+02:00,1\n2021-10-31T02:30:00+01:00,2\n")
+    assert np.diff(times) == np.timedelta64(1, "h")
+
+
+def test_a_hundred_thousand_columns_are_read():
+    names = ["c%d" % number for number in range(10 ** 5)]
+    _, values, _ = read(",".join(names) + "\n" + "1," * 99999 + "2\n", "none", cut=1 << 16)
+    assert values.shape == (1, 10 ** 5) and values[0, -1] == 2
 
 
 def test_a_file_that_is_not_there_is_named():

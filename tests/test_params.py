@@ -49,6 +49,14 @@ def test_a_wrong_value_names_its_key_and_what_is_allowed(tmp_path, section, key,
         assert word in str(error.value)
 
 
+def test_the_lengths_of_the_simulation_do_not_bind_a_log_of_ones_own(tmp_path):
+    params = changed("train", "window_steps", 6000)
+    with pytest.raises(UserError, match="generate.validation_samples is 10000"):
+        load(tmp_path, params)
+    params["generate"]["source"] = "plant.csv"
+    assert load(tmp_path, params) == params
+
+
 def test_a_missing_key_and_a_missing_section_are_named(tmp_path):
     params = copy.deepcopy(DEFAULTS)
     del params["train"]["units"]

@@ -1,6 +1,7 @@
 """A log of one's own -> train, validation, test and events."""
 import copy
 import os
+import re
 import shutil
 import subprocess
 
@@ -31,7 +32,7 @@ def log_text(first, n, bad=(), channels=("a", "b"), period_s=60):
 
 def cut(tmp_path, source, window=5, **changes):
     """({part: Record}, events, sentences) of a log; settings changed as named."""
-    settings = dict(copy.deepcopy(SETTINGS), ignore_columns=["bad"], **changes)
+    settings = dict(copy.deepcopy(SETTINGS), **dict({"ignore_columns": ["bad"]}, **changes))
     if settings["label_column"]:
         settings["ignore_columns"] = []
     paths = {name: str(tmp_path / "out" / (name + ".csv")) for name in PARTS + ("events",)}
@@ -50,6 +51,8 @@ def test_shares_cut_the_log_in_order_of_time(tmp_path):
     assert parts["test"].time[0] == START + np.timedelta64(80, "m")
     assert parts["train"].channels == ["a", "b"]
     assert said[0] == "%s: 2 channels, a sample every 60 s" % source
+    assert said[1] == ("train: 60 samples, 2021-03-01T00:00:00Z to 2021-03-01T00:59:00Z, "
+                       "0 events")
 
 
 def test_labels_become_events_of_the_test_part_and_missing_samples_elsewhere(tmp_path):
@@ -126,6 +129,15 @@ def test_a_log_without_times_takes_the_interval_from_the_parameters(tmp_path):
      "1.csv is chosen for validation and for the test"),
     ({}, {}, "holds no file that ends in .csv"),
     ({"1.csv": "time,bad\n2021-03-01,0\n"}, {}, "1.csv has no column left for a channel"),
+    ({"1.csv": log_text(0, 100, channels=("a", "time")).replace("time,", "t,", 1)}, {},
+     "1.csv: a channel is called time"),
+    ({"1.csv": log_text(0, 100, channels=["c%d" % k for k in range(300)])}, {},
+     "1.csv has 300 channels, more than the 256 that can be scored together; leave some out with"),
+    ({"1.csv": log_text(0, 100, bad=[(0, 100)])}, {"label_column": "bad"},
+     "every row of the train part lies in an event, so that nothing normal is left"),
+    ({"1.csv": re.sub("(01:0.:00),[0-9]+,", r"\1,,", log_text(0, 120)),
+      }, {"shares": [60, 10, 50], "ignore_columns": ["bad"], "window": 5},
+     "column a holds no number in any row of the validation part"),
     ({"1.csv": log_text(0, 100), "e.csv": "start,end\n2021-03-01,2021-03-01\n"},
      {"events": "e.csv"}, "e.csv: row 1 ends before it starts"),
     ({"1.csv": log_text(0, 100), "e.csv": "start,end,channels\n2021-03-01,2021-03-02,a+z\n"},
@@ -143,8 +155,15 @@ def test_what_is_wrong_stops_the_stage_before_it_writes(tmp_path, files, changes
     for name, text in files.items():
         (folder / name).write_text(text)
     with pytest.raises(UserError, match=words):
-        cut(tmp_path, folder, window=10, **changes)
+        cut(tmp_path, folder, **dict({"window": 10}, **changes))
     assert not (tmp_path / "out").exists() or not os.listdir(str(tmp_path / "out"))
+
+
+def test_a_channel_without_times_may_not_be_called_time(tmp_path):
+    source = tmp_path / "plant.csv"
+    source.write_text("time,b\n" + "1,2\n" * 100)
+    with pytest.raises(UserError, match="a channel is called time.*generate.log.time"):
+        cut(tmp_path, source, time="none", sample_interval_s=1, ignore_columns=[])
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path):

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -259,7 +260,10 @@ def unlabelled(tmp_path):
 def test_without_labels_the_page_says_so_and_shows_the_rest(unlabelled):
     page = make(unlabelled)
     text = " ".join(page.text.split())
-    assert "step_int8 raised 3 alarms in 1.7 days of test record, which has no labels." in text
+    assert ("step_int8 raised 3 alarms in 1.7 days of test record; without labels nobody can say "
+            "which of them are right.") in text
+    assert "labelled" not in text and "above the floors" not in text
+    assert "runs of alarms per day" in text
     assert "The test record has no event table" in text
     assert "alarms_per_day" in text and "VUS-PR" not in text
     assert "against step_float32, 0.1 % of the decisions changed." in text
@@ -272,7 +276,10 @@ def test_an_empty_event_table_is_no_label_and_blanks_in_one_are_unknown(unlabell
     path.write_text(head + "\n")
     assert "The test record has no event table" in make(unlabelled, "--events", str(path)).text
     path.write_text(head + "\n100,120,,,\n")
-    assert "unknown of unknown (unknown) at" in make(unlabelled, "--events", str(path)).text
+    text = " ".join(make(unlabelled, "--events", str(path)).text.split())
+    assert "event at 2020-01-29 16:20, " in text and "unknown" not in text
+    path.write_text(head + "\n100,120,leak,,\n")
+    assert "leak at 2020-01-29 16:20, " in make(unlabelled, "--events", str(path)).text
 
 
 def test_parameters_are_shown_by_their_values(page, folder):
@@ -301,7 +308,19 @@ def test_a_table_of_runtimes_is_shown_when_given(folder, page):
     shown = make(folder, "--runtimes", str(folder / "runtimes.json"))
     assert ["step_int8.tflite", "0", "0.081", "refused"] in shown.rows
     assert "step_int8.tflite, tflm: node->inputs->size != 24" in shown.text
-    assert 'id="runtimes"' not in page.source
+    assert "make runtimes" in page.text and "make runtimes" not in shown.text
+
+
+@pytest.mark.parametrize("seconds", [3, 100, 7000, 115 * 3600, 130 * 3600, 20 * 86400, 10 ** 8])
+def test_every_span_of_time_has_ticks(seconds):
+    time = np.datetime64("2021-03-12", "s") + np.linspace(0, seconds, 50).astype(int)
+    part = plots.Scored(time, ["a"], np.zeros((50, 1)), np.zeros(50), 2.0,
+                        np.empty((0, 2), int), [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plots.record_figure(part, (11, 3))
+        plots.png(figure, 100)
+    assert 2 <= len(figure.axes[-1].get_xticks()) <= 14
 
 
 def test_scores_of_another_record_are_refused(tmp_path):

@@ -53,7 +53,7 @@ def test_without_labels_the_table_shows_what_there_is():
     metrics = {"keras": {"alarms_per_day": 0.5, "score_median": 0.25}}
     assert [line.split() for line in results.table(metrics, {})] == [
         ["detector", "alarms_per_day", "score_median"], ["model", "files"],
-        ["keras", "0.5", "0.25"]]
+        ["keras", "0.50", "0.25"]]
 
 
 def test_a_model_file_of_any_name_is_a_model():
@@ -107,13 +107,21 @@ def test_the_table_of_the_readme_is_that_of_the_metrics():
                 for out in spec["outs"] if out["path"].endswith(".tflite")}
     metrics = read_json(os.path.join(ROOT, "reports", "evaluate", "metrics.json"))
     spread = read_json(os.path.join(ROOT, "reports", "seeds", "spread.json"))
-    lines = results.table(metrics, bytes_of, results.ranges(spread))
+    lines = results.table(metrics, bytes_of, results.ranges(spread, metrics))
     assert results.put_into(text, lines) == text
 
 
 def test_the_range_over_seeds_is_a_column():
-    spread = {"detectors": {"keras": {"vus_pr": {"min": 0.5, "max": 0.75}}}}
-    lines = results.table(METRICS, {}, results.ranges(spread))
+    spread = {"detectors": {"keras": {"vus_pr": {"min": 0.5, "max": 0.75,
+                                                 "values": [0.61249, 0.5, 0.75]}}}}
+    lines = results.table(METRICS, {}, results.ranges(spread, METRICS))
     assert lines[0].split()[-1] == "vus_pr_over_seeds"
     cells = {line.split()[0]: line.split()[-1] for line in lines}
     assert cells["keras"] == "0.500-0.750" and cells["floor_all"] == "–"
+
+
+def test_the_range_of_another_record_is_not_shown():
+    spread = {"detectors": {"keras": {"vus_pr": {"min": 0.5, "max": 0.75, "values": [0.5, 0.75]}}}}
+    for metrics in (METRICS, {"keras": {"alarms_per_day": 0.5}}):
+        assert "vus_pr_over_seeds" not in results.table(
+            metrics, {}, results.ranges(spread, metrics))[0]

@@ -86,6 +86,20 @@ def test_an_irregular_log_is_refused(seconds, words, cut):
         spaced(seconds, cut, interval_s=60)
 
 
+def test_times_may_jitter_by_a_quarter_of_the_interval():
+    rng = np.random.Generator(np.random.PCG64(0))
+    jitter = rng.uniform(-0.24, 0.24, 20000)
+    assert spaced((np.arange(20000) + jitter) * 60, 500, interval_s=60)[3].gap_samples == 0
+
+
+@pytest.mark.parametrize("back_s, hinted", [(0, True), (3000, True), (3600, True), (7200, False)])
+def test_an_hour_that_repeats_is_told_from_an_unsorted_log(back_s, hinted):
+    rows = list(range(0, 9000, 600))
+    with pytest.raises(UserError) as error:
+        spaced(rows + [rows[-1] - back_s], interval_s=600)
+    assert ("repeats in autumn" in str(error.value)) == hinted
+
+
 def test_the_longest_gap_is_allowed():
     assert spaced([0, 60, 120, 60 * 8], longest_gap=5)[3].gap_samples == 5
     with pytest.raises(UserError, match="more than 4 samples"):

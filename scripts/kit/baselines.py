@@ -8,12 +8,15 @@ import numpy as np
 
 from kit.stretches import hold_last
 
+BLOCK = 1 << 16  # windows in memory at once, and at most so many to fit on
+
 
 def rolling_z(samples, window):
     """Largest |z| of each sample against the `window` samples before it, (n, 1)."""
     filled = hold_last(samples)
-    sums = np.cumsum(np.pad(filled, ((1, 0), (0, 0))), axis=0)  # (n + 1, C)
-    squares = np.cumsum(np.pad(filled ** 2, ((1, 0), (0, 0))), axis=0)
+    # in float64: float32 loses the variance among the squares of a long record
+    sums = np.cumsum(np.pad(filled, ((1, 0), (0, 0))), axis=0, dtype=float)  # (n + 1, C)
+    squares = np.cumsum(np.pad(filled ** 2, ((1, 0), (0, 0))), axis=0, dtype=float)
     mean = (sums[window:-1] - sums[:-window - 1]) / window  # of samples t - window .. t - 1
     variance = (squares[window:-1] - squares[:-window - 1]) / window - mean ** 2
     z = np.full(filled.shape, np.nan)
@@ -42,26 +45,31 @@ def pca_residual(samples, axes):
     return np.square(residual).sum(axis=1, keepdims=True)
 
 
-def lagged(samples, window):
-    """The windows before each sample from `window` on, flattened: (n - window, window * C)."""
-    filled = hold_last(samples)
-    strided = np.lib.stride_tricks.as_strided(
+def lagged(filled, window):
+    """The windows before each sample from `window` on, as a view (n - window, window, C)."""
+    return np.lib.stride_tricks.as_strided(
         filled, (len(filled) - window, window, filled.shape[1]),
         (filled.strides[0],) + filled.strides, writeable=False)
-    return strided.reshape(len(strided), -1)
 
 
 def fit_linear_forecaster(train, window, penalty):
-    """Ridge regression from a flattened window to the sample after it."""
+    """Ridge regression from a flattened window to the sample after it, on evenly spread windows."""
     from sklearn.linear_model import Ridge
 
-    return Ridge(alpha=penalty).fit(lagged(train, window), hold_last(train)[window:])
+    filled = hold_last(train)
+    windows, after = lagged(filled, window), filled[window:]
+    stride = -(-len(windows) // BLOCK)
+    windows, after = windows[::stride], after[::stride]
+    return Ridge(alpha=penalty).fit(windows.reshape(len(windows), -1), after)
 
 
 def linear_forecasts(model, samples, window):
     """Forecast of each sample from the window before it, (n, C), NaN in the first `window`."""
-    forecasts = np.full(samples.shape, np.nan)
-    forecasts[window:] = model.predict(lagged(samples, window))
+    windows, forecasts = lagged(hold_last(samples), window), np.full(samples.shape, np.nan)
+    for start in range(0, len(windows), BLOCK):
+        block = windows[start:start + BLOCK]
+        forecasts[window + start:window + start + len(block)] = model.predict(
+            block.reshape(len(block), -1))
     return forecasts
 
 

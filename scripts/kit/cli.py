@@ -33,6 +33,11 @@ def run(main):
         sys.exit(130)
 
 
+def counted(number, noun):
+    """counted(1, "event") is "1 event", counted(2, "event") is "2 events"."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 @contextlib.contextmanager
 def atomic_path(path):
     """Yield a path beside `path` to write to; it takes the target's place when all went well.

@@ -34,9 +34,9 @@ def forecast_all(pool, paths, parts, window):
     """
     forms = dict(zip(paths, pool.map(form_of, paths, chunksize=1)))
     work = [piece for path in paths for piece in pieces(path, forms[path], parts, window)]
-    results = list(progress(pool.imap(run_piece, work), "forecasts", total=len(work)))
     forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
                  for path in paths}
+    results = progress(pool.imap(run_piece, work), "forecasts", total=len(work))
     for (path, part, start, stop, _, _), block in zip(work, results):
         if block.shape[1:] != parts[part].shape[1:]:
             raise UserError("%s gives %s per window; a forecast of the %d channels is needed"

@@ -16,7 +16,9 @@ from kit.cli import UserError
 
 PIECE_BYTES = 1 << 17
 LONGEST_LINE = 1 << 20  # bytes; a file without line ends is not a log
-TIME_KINDS = ("iso8601", "epoch_s", "epoch_ms", "none")
+LARGEST = 1e30  # of a reading; what is beyond stands for something else, and no float32 holds it
+EPOCHS = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0}  # microseconds
+TIME_KINDS = ("iso8601",) + tuple(EPOCHS) + ("none",)
 MISSING = frozenset(["", "NaN", "nan", "NAN", "NA", "N/A", "null", "NULL", "None"])
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?)"
                   r" ?(Z|UTC|[+-]\d\d(?::?\d\d)?)?")
@@ -52,6 +54,8 @@ class Log:
         self._lines = _lines(name, pieces)
         first = next(self._lines, [""])
         self.header, self.separator = _header(name, first[0])
+        self._numbers = {column: number for number, column in enumerate(self.header)}
+        self._zoned = None  # unknown until the first time
         self._lines = itertools.chain([first[1:]], self._lines)
         self._decimal = None  # unknown until a `;` file shows its first comma or point
 
@@ -64,10 +68,10 @@ class Log:
 
     def column(self, name):
         """Number of a column, from 0."""
-        if name not in self.header:
+        if name not in self._numbers:
             raise UserError("%s has no column %s; its columns are %s"
                             % (self.name, name, ", ".join(self.header)))
-        return self.header.index(name)
+        return self._numbers[name]
 
     def blocks(self, layout):
         """Every row, as Blocks."""
@@ -138,17 +142,23 @@ class Log:
         """datetime64[us] (n,) of cells; without a zone they are taken as UTC."""
         if kind == "iso8601":
             return self._iso_times(row, cells, column)
-        seconds = self._floats(row, cells, column)
-        micro = seconds * (1e6 if kind == "epoch_s" else 1e3)
+        numbers = self._floats(row, cells, column)
+        micro = numbers * EPOCHS[kind]
         wrong = ~(np.abs(micro) < 1e17)  # the year 5138; NaN too
         if wrong.any():
-            self._refuse(row, cells, column, wrong, "is not a time in the form %s" % kind)
+            fits = epoch_kind(numbers[wrong][0])
+            self._refuse(row, cells, column, wrong, "is not a time in the form %s%s" % (
+                kind, "; as %s it is %sZ" % (fits, _moment(numbers[wrong][0] * EPOCHS[fits])
+                                             ) if fits else ""))
         return np.rint(micro).astype(np.int64).astype("datetime64[us]")
 
     def _iso_times(self, row, cells, column):
         match = _ISO.fullmatch(cells[0])
         zone = match.group(2) or "" if match else ""
-        if match and all(len(cell) == len(cells[0]) and cell.endswith(zone) for cell in cells):
+        if self._zoned is None:
+            self._zoned = bool(zone)
+        if match and bool(zone) == self._zoned and all(
+                len(cell) == len(cells[0]) and cell.endswith(zone) for cell in cells):
             end = match.end(1)
             try:
                 return np.array([cell[:end] for cell in cells], "datetime64[us]") - offset(zone)
@@ -162,6 +172,11 @@ class Log:
             except (ValueError, AttributeError):
                 raise UserError("%s: row %d, column %s: %r is not an ISO 8601 time such as "
                                 "2020-01-06T12:30:00Z" % (self.name, row + number, column, cell))
+            if bool(match.group(2)) != self._zoned:
+                raise UserError("%s: row %d, column %s: %r has %s" % (
+                    self.name, row + number, column, cell,
+                    "no zone, but the rows above have one" if self._zoned
+                    else "a zone, but the rows above have none"))
         return times
 
     def _floats(self, row, cells, column):
@@ -178,6 +193,11 @@ class Log:
             wrong |= ["_" in cell for cell in cells]  # Python's own 1_000
         if wrong.any():
             self._refuse(row, cells, column, wrong, "is not a number")
+        with np.errstate(invalid="ignore"):  # NaN compares as it should
+            wrong = np.abs(values) > LARGEST
+        if wrong.any():
+            self._refuse(row, cells, column, wrong, "is beyond %g, more than a reading can be; if "
+                         "it stands for a missing one, leave the cell empty" % LARGEST)
         return values
 
     def _labels(self, row, cells, column):
@@ -224,11 +244,20 @@ def file_pieces(path):
 
 
 def time_kind(cell):
-    """The kind of time that a cell looks like; an epoch beyond the year 5138 is milliseconds."""
+    """The kind of time that a cell looks like."""
     try:
-        return "epoch_ms" if abs(float(cell.replace(",", "."))) >= 1e11 else "epoch_s"
+        return epoch_kind(float(cell.replace(",", "."))) or "epoch_us"
     except ValueError:
         return "iso8601"
+
+
+def epoch_kind(number):
+    """The coarsest of EPOCHS by which a number lies before the year 5138, or None."""
+    return next((kind for kind, micro in EPOCHS.items() if abs(number) * micro < 1e17), None)
+
+
+def _moment(micro):
+    return np.datetime64(int(micro), "us").astype("datetime64[s]")
 
 
 def offset(zone):
@@ -268,6 +297,8 @@ def _lines(name, pieces):
 
 
 def _refuse_encodings(name, piece):
+    if piece[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        raise UserError("%s is UTF-32: save it as UTF-8" % name)
     if piece[:2] in (b"\xff\xfe", b"\xfe\xff") or (
             len(piece) > 3 and piece[1::2][:20].count(0) == len(piece[1::2][:20])):
         raise UserError("%s is UTF-16: save it as UTF-8" % name)
@@ -278,7 +309,14 @@ def _header(name, line):
     if not line.strip():
         raise UserError("%s is empty: a CSV file whose first line names the columns is needed"
                         % name)
+    if "\r" in line.rstrip("\r"):
+        raise UserError("%s: line 1 ends in a carriage return alone: save the file with line feeds"
+                        % name)
     separator = ";" if ";" in line else ","
+    for other, called in (("\t", "a tab"), ("|", "a |")):
+        if other in line and separator not in line:
+            raise UserError("%s: line 1 has %s, but neither , nor ; between the names of the "
+                            "columns" % (name, called))
     try:
         line.encode("utf-8")
         header = [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
@@ -286,12 +324,14 @@ def _header(name, line):
         raise UserError("%s: line 1 is not UTF-8: save the file as UTF-8" % name)
     except csv.Error as error:
         raise UserError("%s is not a CSV file: line 1: %s" % (name, error))
+    seen = set()
     for number, column in enumerate(header, 1):
         if not column:
             raise UserError("%s: line 1: column %d has no name" % (name, number))
-        if header.index(column) != number - 1:
+        if column in seen:
             raise UserError("%s: line 1: two columns are called %s" % (name, column))
         if _ISO.fullmatch(column) or not np.isinf(_float(column)):
             raise UserError("%s: line 1 must name the columns, but column %d is called %s"
                             % (name, number, column))
+        seen.add(column)
     return header, separator

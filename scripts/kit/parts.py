@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kit.cli import UserError
+from kit.cli import UserError, counted
 from kit.logs import Layout, open_log
 from kit.records import EVENT_COLUMNS, Record, record_writer, write_events
-from kit.timeline import Timeline, equally_spaced
+from kit.timeline import Timeline, equally_spaced, iso
 
 PARTS = ("train", "validation", "test")
+MOST_CHANNELS = 256  # the scorer keeps a number per pair of channels, and works one per sample
 UNKNOWN = "unknown"  # kind, channels or severity of an event whose label does not say
 
 
@@ -51,7 +52,15 @@ def read_source(path, settings):
     logs = [open_log(file) for file in files]
     channels = logs[0].channels(settings["time"], left_out)
     if not channels:
-        raise UserError("%s has no column left for a channel" % files[0])
+        raise UserError("%s has no column left for a channel; its columns are %s"
+                        % (files[0], ", ".join(logs[0].header)))
+    if "time" in channels:
+        raise UserError("%s: a channel is called time, as the times of a record are: rename it, or "
+                        "say in generate.log.time what form of time it is" % files[0])
+    if len(channels) > MOST_CHANNELS:
+        raise UserError("%s has %d channels, more than the %d that can be scored together; leave "
+                        "some out with generate.log.ignore_columns"
+                        % (files[0], len(channels), MOST_CHANNELS))
     for log in logs[1:]:
         extra = set(log.channels(settings["time"], left_out)) - set(channels)
         if extra:
@@ -121,6 +130,7 @@ class Part:
     def __init__(self, name, write, channels, normal_only):
         self.name, self.write, self.channels, self.normal_only = name, write, channels, normal_only
         self.n = self.blanked = 0
+        self.first = self.last = None  # times
         self.low = np.full(len(channels), np.inf)
         self.high = np.full(len(channels), -np.inf)
         self.events = []  # [start, end, mark]
@@ -140,17 +150,21 @@ class Part:
         self.high = np.fmax(self.high, np.fmax.reduce(values, axis=0))
         self.write(Record(block.time, self.channels, values))
         self.n += len(values)
+        self.first, self.last = block.time[:1] if self.first is None else self.first, block.time[-1:]
 
     def check(self, path, window_steps):
         """UserError for a part that nothing can be learned from."""
         if self.n < 2 * window_steps:
             raise UserError("%s: the %s part has %d samples, fewer than two windows of %d "
                             "(train.window_steps)" % (path, self.name, self.n, window_steps))
+        if self.blanked == self.n:
+            raise UserError("%s: every row of the %s part lies in an event, so that nothing normal "
+                            "is left to learn from" % (path, self.name))
         for name, low, high in zip(self.channels, self.low, self.high):
-            if self.name == "train" and not low < high:
-                state = "is %g in every row" % low if low == high else "holds no number in any row"
-                raise UserError("%s: column %s %s of the train part; leave it out with "
-                                "generate.log.ignore_columns" % (path, name, state))
+            state = "is %g in every row" % low if low == high else "holds no number in any row"
+            if low > high and self.normal_only or low == high and self.name == "train":
+                raise UserError("%s: column %s %s of the %s part; leave it out with "
+                                "generate.log.ignore_columns" % (path, name, state, self.name))
 
 
 def blocks_of(files, source, timeline, read):
@@ -238,12 +252,16 @@ def events_of(test, source):
 
 def summary(parts, source, timelines):
     """Sentences on what was read, for the terminal."""
-    lines = ["%s: %d channels, a sample every %g s"
-             % (source.path, len(source.layout.channels), timelines[-1].interval_s)]
-    lines += ["%s: %d samples, %d events" % (part.name, part.n, len(part.events)) for part in parts]
+    lines = ["%s: %s, a sample every %g s" % (
+        source.path, counted(len(source.layout.channels), "channel"), timelines[-1].interval_s)]
+    timed = source.layout.time != "none"
+    lines += ["%s: %s, %s%s" % (
+        part.name, counted(part.n, "sample"),
+        "%s to %s, " % (iso(part.first)[0], iso(part.last)[0]) if timed else "",
+        counted(len(part.events), "event")) for part in parts]
     gaps = sum(timeline.gap_samples for timeline in timelines)
     if gaps:
-        lines.append("%d samples lie in gaps of the time axis and count as missing" % gaps)
+        lines.append("%s of the time axis lie in gaps and count as missing" % counted(gaps, "sample"))
     blanked = sum(part.blanked for part in parts)
     if blanked:
         lines.append("%d samples of train and validation lie in events and count as missing: "

@@ -112,7 +112,7 @@ def record_figure(scored, inches):
         panel.set_xlim(edges[0], edges[-1])
         panel.xaxis.set_visible(panel is panels[-1])
     _name_events(panels[0], edges, scored.events)
-    locator = AutoDateLocator(maxticks=int(width))
+    locator = AutoDateLocator(minticks=3, maxticks=int(width))
     panels[-1].xaxis.set_major_locator(locator)
     panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(
         locator, formats=["%Y", "%-d %b", "%-d %b", "%H:%M", "%H:%M", "%S s"], show_offset=False))
@@ -121,7 +121,8 @@ def record_figure(scored, inches):
 
 
 def _legend(figure, scored):
-    handles = [Patch(color=EVENT, alpha=0.55, linewidth=0, label="labelled event")]
+    handles = [Patch(color=EVENT, alpha=0.55, linewidth=0, label="labelled event")
+               for _ in scored.events[:1]]
     if scored.threshold is not None:
         handles += [Line2D([], [], color=ALARM, linestyle=DASHES, linewidth=1, label="threshold"),
                     Patch(color=ALARM, label="alarm")]

@@ -1,7 +1,6 @@
 """The detectors of metrics.json in groups and order, and how their numbers are written."""
 GROUPS = ("model files", "baselines", "one-liners (oracles)", "floors")
 FORMS = ("window", "fused", "step")
-OTHERS = 5  # columns of a table without any headline metric
 HEADLINE = {  # key of metrics.json -> (decimals, what it is)
     "vus_pr": (3, "volume under the precision-recall surface, 0 to 1"),
     "auc_pr": (3, "area under precision and recall per sample, 0 to 1"),
@@ -10,6 +9,13 @@ HEADLINE = {  # key of metrics.json -> (decimals, what it is)
     "false_alarm_time_fraction": (3, "share of normal time in alarm: 1 for what always alarms"),
     "median_delay_s": (0, "from an event's start to its first alarm, detected events only"),
 }
+WITHOUT_LABELS = {  # the same for a record without events
+    "alarms_per_day": (2, "runs of alarms per day"),
+    "alarm_time_fraction": (3, "share of the time in alarm"),
+    "score_median": (2, "what half of the samples exceed"),
+    "score_p99": (2, "what one sample in a hundred exceeds"),
+}
+MEANINGS = dict(HEADLINE, **WITHOUT_LABELS)
 
 
 def group_of(name, models=()):
@@ -40,14 +46,15 @@ def written(key, value):
         return "–"
     if isinstance(value, str):
         return value
-    if key in HEADLINE:
-        return "%.*f" % (HEADLINE[key][0], value)
+    if key in MEANINGS:
+        return "%.*f" % (MEANINGS[key][0], value)
     if isinstance(value, int):
         return "{:,}".format(value)
     return "%.3g" % value if abs(value) < 1000 else "{:,.0f}".format(value)
 
 
 def shown_keys(metrics):
-    """The keys of HEADLINE that some detector has; the first few keys there are without labels."""
-    known = {key: None for values in metrics.values() for key in values}
-    return [key for key in HEADLINE if key in known] or list(known)[:OTHERS]
+    """The keys of HEADLINE that some detector has; those of WITHOUT_LABELS where none has any."""
+    known = {key for values in metrics.values() for key in values}
+    return [key for key in HEADLINE if key in known] or [
+        key for key in WITHOUT_LABELS if key in known]

@@ -1,6 +1,7 @@
 """What a reader should take away from the results, in three sentences computed from them."""
 import numpy as np
 
+from kit.cli import counted
 from kit.results import grouped, written
 
 DAY_S = 86400.0
@@ -26,8 +27,8 @@ def detected(headline, metrics, models, scored):
     days = len(scored.time) * seconds_per_sample(scored.time) / DAY_S
     where = "in %.1f days of test record" % days
     if values.get("event_recall") is None:
-        return "%s raised %s %s, which has no labels." % (
-            headline, counted(len(scored.alarms), "alarm"), where)
+        return ("%s raised %s %s; without labels nobody can say which of them are right."
+                % (headline, counted(len(scored.alarms), "alarm"), where))
     sentence = "%s found %d of %s %s, with %s false alarms per day" % (
         headline, round(values["event_recall"] * events), counted(events, "event"), where,
         written("false_alarms_per_day", values["false_alarms_per_day"]))
@@ -85,10 +86,6 @@ def float_form(models, form):
     """The name of the float32 file of a form, or None."""
     return next((name for name, facts in models.items()
                  if (facts["form"], facts["precision"]) == (form, "float32")), None)
-
-
-def counted(number, noun):
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
 
 
 def seconds_per_sample(time):

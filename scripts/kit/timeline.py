@@ -21,7 +21,7 @@ class Timeline:
         self.longest_gap = longest_gap
         self.gap_samples = 0
         self._last_time, self._last_row = None, -1
-        self._uneven = np.zeros(UNEVEN_ROWS - 1, bool)
+        self._uneven = np.zeros(UNEVEN_ROWS - 1, int)
 
     def place(self, block):
         """Rows (n,) on the grid; UserError for times that are not those of a regular log."""
@@ -39,10 +39,13 @@ class Timeline:
         times = np.concatenate([np.array(known, "datetime64[us]"), block.time])
         seconds = np.diff(times) / np.timedelta64(1, "s")
         first = block.row + 1 - len(known)  # row of the first distance
-        self._refuse(block, first + np.flatnonzero(seconds == 0), times,
-                     "has the same time as the row before it, {time}")
-        self._refuse(block, first + np.flatnonzero(seconds < 0), times,
-                     "has the time {time}, earlier than the row before it: sort the log by time")
+        for row in np.flatnonzero(seconds <= 0)[:1]:
+            repeats = "" if seconds[row] < -3600 else (
+                "; if it is the hour that repeats in autumn, export times in UTC or with their zone")
+            self._refuse(block, [first + row], times, (
+                "has the same time as the row before it, {time}" if seconds[row] == 0 else
+                "has the time {time}, earlier than the row before it: sort the log by time")
+                + repeats)
         if self.interval_s is None and len(seconds):
             self.interval_s = float(np.median(seconds))
         ratio = seconds / (self.interval_s or 1.0)
@@ -57,11 +60,12 @@ class Timeline:
         return steps if known else np.concatenate([[1], steps])
 
     def _uneven_runs(self, ratio):
-        """True on the last of UNEVEN_ROWS successive distances that are not the interval."""
-        uneven = np.concatenate([self._uneven, np.abs(ratio - 1) > 0.25])
+        """True on the last of UNEVEN_ROWS successive distances that are all longer than the
+        interval, or all shorter; jitter makes some longer and some shorter."""
+        uneven = np.concatenate([self._uneven, np.sign(ratio - 1) * (np.abs(ratio - 1) > 0.25)])
         counts = np.concatenate([[0], np.cumsum(uneven)])
         self._uneven = uneven[len(uneven) - UNEVEN_ROWS + 1:]
-        return counts[UNEVEN_ROWS:] - counts[:-UNEVEN_ROWS] == UNEVEN_ROWS
+        return np.abs(counts[UNEVEN_ROWS:] - counts[:-UNEVEN_ROWS]) == UNEVEN_ROWS
 
     def _refuse(self, block, rows, times, what):
         if len(rows):
