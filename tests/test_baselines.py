@@ -38,6 +38,14 @@ def test_pca_residual_is_the_distance_to_the_plane():
     assert found[:, 0] == pytest.approx([0, 25], abs=0.05)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_pca_leaves_a_residual_of_channels_that_do_not_correlate(channels):
+    samples = np.random.default_rng(4).standard_normal((1000, channels))
+    axes = baselines.fit_pca(samples, 0.9)  # two axes would be needed for this share
+    assert axes.shape == (channels, channels - 1)
+    assert baselines.pca_residual(samples, axes).mean() == pytest.approx(1, rel=0.1)
+
+
 def test_linear_forecaster_finds_a_linear_rule():
     rng = np.random.default_rng(1)
     samples = np.zeros((2000, 2))
