@@ -14,6 +14,7 @@ Out: metrics.json, parity.json, quantization.json, detectors.json (the fitted sc
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """
 import os
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,8 @@ SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.
 CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 DAY_S = 86400.0
+LEAST_NORMAL = 200  # samples for a detector to be fitted on
+ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
 
 
 def model_paths(keras, frozen, folder):
@@ -112,6 +115,24 @@ def floors(lengths, seed, rate):
     validation, test = (baselines.floors(length, rng) for length in lengths)
     return {name: ({"threshold": 1.0 if name == "floor_all" else scores.fit_threshold(
         validation[name], rate)}, test[name]) for name in test}
+
+
+def check_normal(record, window, path):
+    """UserError when no detector can be fitted on a part; a warning when its threshold is rough."""
+    seen = ~np.isnan(record.values)
+    for name, any_seen in zip(record.channels, seen.any(axis=0)):
+        if not any_seen:
+            raise UserError("%s: column %s holds no number; detectors are fitted on this part"
+                            % (path, name))
+    known = int(seen.any(axis=1)[window:].sum())
+    if known < LEAST_NORMAL:
+        raise UserError("%s: %d samples after the first window hold a number, too few to fit "
+                        "detectors on; %d are the least, some thousands are better"
+                        % (path, known, LEAST_NORMAL))
+    if known < ENOUGH_NORMAL:
+        print("%s: %d samples are few to fit detectors on: with fewer than %d the rate of false "
+              "alarms may be far from evaluate.false_alarms_per_day"
+              % (path, known, ENOUGH_NORMAL), file=sys.stderr)
 
 
 def read_labels(path, n):
@@ -280,6 +301,7 @@ def main(argv):
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
     scaler, test = read_scaler(args.scaler), read_record(args.test)
     records = [read_record(args.validation), test]
+    check_normal(records[0], window, args.validation)
     events = read_labels(args.events, len(test.values))
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]

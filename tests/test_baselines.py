@@ -58,6 +58,14 @@ def test_windows_of_a_long_record_are_not_all_held_at_once():
     np.testing.assert_allclose(found[-50:], few[-50:], atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_pca_leaves_a_residual_of_channels_that_do_not_correlate(channels):
+    samples = np.random.default_rng(4).standard_normal((1000, channels))
+    axes = baselines.fit_pca(samples, 0.9)  # two axes would be needed for this share
+    assert axes.shape == (channels, channels - 1)
+    assert baselines.pca_residual(samples, axes).mean() == pytest.approx(1, rel=0.1)
+
+
 def test_linear_forecaster_finds_a_linear_rule():
     rng = np.random.default_rng(1)
     samples = np.zeros((2000, 2))

@@ -110,6 +110,34 @@ def test_pieces_cover_every_sample_after_the_first_window_once(form):
         assert len(samples) == (stop if form[0] == "step" else stop - start + steps)
 
 
+# ---- what detectors can be fitted on
+
+def normal_part(values):
+    return Record((60 * np.arange(len(values))).astype("datetime64[s]"), ["a", "b"], values)
+
+
+def test_a_validation_part_that_is_too_short_is_refused():
+    values = np.zeros((300, 2))
+    values[250:] = np.nan
+    evaluate.check_normal(normal_part(values), 50, "v.csv")
+    with pytest.raises(UserError, match="v.csv: 199 samples .* 200 are the least"):
+        evaluate.check_normal(normal_part(values), 51, "v.csv")
+
+
+def test_a_short_validation_part_is_said_to_be_short(capsys):
+    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv")
+    assert "v.csv: 950 samples are few" in capsys.readouterr().err
+    evaluate.check_normal(normal_part(np.zeros((1050, 2))), 50, "v.csv")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_channel_without_a_number_in_the_validation_part_is_refused():
+    values = np.zeros((2000, 2))
+    values[:, 1] = np.nan
+    with pytest.raises(UserError, match="v.csv: column b holds no number"):
+        evaluate.check_normal(normal_part(values), 50, "v.csv")
+
+
 # ---- a whole run
 
 class Case:

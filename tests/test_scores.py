@@ -118,6 +118,48 @@ def test_each_regime_has_its_own_covariance():
     assert free == pytest.approx(8, rel=0.15)
 
 
+def test_a_channel_that_stood_still_may_move_by_a_floor():
+    samples, forecasts = toy(4000, 6)
+    samples[:, 2] = forecasts[:, 2] = 0  # never moved, and was forecast exactly
+    detector, _ = scores.fit(samples, forecasts, ONE_REGIME, OPTIONS, 1 / 1000)
+    for move, odd in ((2 * scores.FLOOR, False), (20 * scores.FLOOR, True)):
+        again, expected = toy(1000, 7)
+        again[:, 2] = expected[:, 2] = 0
+        again[500, 2] = move
+        assert (scored(detector, again, expected)[500] > detector["threshold"]) == odd
+
+
+def test_variance_of_a_floor_is_shared_between_residual_and_covariance():
+    rng = np.random.default_rng(8)
+    residual = scores.FLOOR * rng.standard_normal((20000, 2)) * [1, 1e-9]
+    state, centres = np.zeros((20000, 6)), np.zeros((1, 2))
+    fitted = scores.fit_residuals(residual, state, centres)
+    # half the variance of the first is seen, half is the floor; of the second all is the floor
+    assert np.exp(fitted["log_scale"]) == pytest.approx(scores.FLOOR * np.sqrt([2, 1]), rel=0.02)
+    assert fitted["precisions"][0] == pytest.approx(np.eye(2), abs=0.05)
+
+
+def test_a_switch_does_not_outshout_the_other_channels():
+    """Rare large residuals of one channel are normal, a few deviations of another are not."""
+    def record(n, seed):
+        rng = np.random.default_rng(seed)
+        z = rng.standard_normal((n, CHANNELS))
+        z[:, 2] *= np.where(rng.random(n) < 0.005, 30, 0.1)
+        return z, np.zeros((n, CHANNELS))
+
+    detector, _ = scores.fit(*record(10000, 9), ONE_REGIME, OPTIONS, 1 / 1000)
+    samples, forecasts = record(2000, 10)
+    normal = scored(detector, samples, forecasts)
+    samples[1000, 0] = 7
+    found = scored(detector, samples, forecasts)
+    assert (normal > detector["threshold"]).mean() < 0.01
+    assert found[1000] > detector["threshold"]
+
+
+def test_channel_units_worked():
+    assert scores.channel_units(np.array([0.1, 3.3, 4.0, 20.0])).tolist() == [1, 1, 1, 5]
+
+
 def test_nearest_centre():
     centres = np.array([[0.0, 0.0], [3.0, 4.0]])
     assert scores.nearest(np.array([[1.0, 1.0], [3.0, 3.0]]), centres).tolist() == [0, 1]
@@ -250,12 +292,36 @@ def test_sample_by_sample_scores_as_the_whole_with_regimes():
     assert scorer.update(samples[:0], forecasts[:0]).shape == (0,)
 
 
+def test_an_enormous_score_fades_in_some_samples(detector):
+    samples, forecasts = toy(400, 11)
+    samples[100] = 1e6
+    found = scored(detector, samples, forecasts)
+    assert found[100] > 1000
+    assert (found[140:200] < detector["threshold"]).all()
+
+
 def test_the_future_has_no_part_in_a_score(detector):
     samples, forecasts = toy(500, 17)
     changed = samples.copy()
     changed[300:] += 5
     assert (scored(detector, samples, forecasts)[:300]
             == scored(detector, changed, forecasts)[:300]).all()
+
+
+def test_a_statistic_that_never_moves_gives_no_alarm():
+    statistic = np.zeros((1000, 1))
+    detector, found = scores.fit(toy(1000, 12)[0], statistic, None, OPTIONS, 1 / 1000)
+    assert not (found >= detector["threshold"]).any()
+    moved = scored(detector, toy(1000, 13)[0], statistic + 1)
+    assert (moved >= detector["threshold"]).all()
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_a_channel_that_is_missing_in_all_folds_but_one():
+    samples, forecasts = toy(4000, 14)
+    samples[800:, 1] = np.nan
+    detector, _ = scores.fit(samples, forecasts, ONE_REGIME, OPTIONS, 1 / 1000)
+    assert np.isfinite(scored(detector, *toy(500, 15))).all()
 
 
 def test_a_detector_survives_json(detector):

@@ -5,7 +5,7 @@ import pytest
 from kit.cli import UserError, write_json
 from kit.records import Record
 from kit.windows import (
-    Scaler, fit_scaler, model_input, read_scaler, scaler_to_json, windows_and_next)
+    Scaler, fit_scaler, held, model_input, read_scaler, scaler_to_json, windows_and_next)
 
 
 def record(values):
@@ -28,6 +28,14 @@ def test_a_gap_is_filled_with_the_last_value_and_a_first_gap_with_the_mean():
     assert samples[2, 0] == samples[1, 0] and samples[1, 1] == samples[0, 1]
     start = model_input(record([[np.nan, 10]]), fit_scaler(NORMAL))
     assert start[0, 0] == 0
+
+
+def test_a_model_sees_no_sample_beyond_the_limit():
+    scaler = Scaler(["a", "b"], np.zeros(2), np.ones(2))
+    samples = model_input(record([[50, -50], [np.nan, -7.5], [7.5, 1]]), scaler)
+    assert samples.tolist() == [[8, -8], [8, -7.5], [7.5, 1]]
+    pieces = [held(np.float32([[50, -50]])), held(np.float32([[np.nan, -7.5]]), samples[0])]
+    assert np.concatenate(pieces).tolist() == samples[:2].tolist()
 
 
 def test_a_scaler_reads_back_to_the_bit(tmp_path):

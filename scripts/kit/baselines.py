@@ -31,11 +31,15 @@ def global_max_z(samples):
 
 
 def fit_pca(train, kept_variance):
-    """Principal axes (C, k) that hold this share of the variance of `train`."""
+    """Principal axes (C, k) that hold this share of the variance of `train`, one less than C.
+
+    All axes would leave no residual, and channels that do not correlate may need all.
+    """
     from sklearn.decomposition import PCA
 
     filled = hold_last(train)
-    return PCA(n_components=kept_variance, svd_solver="full").fit(filled).components_.T
+    axes = PCA(n_components=kept_variance, svd_solver="full").fit(filled).components_.T
+    return axes[:, :filled.shape[1] - 1]
 
 
 def pca_residual(samples, axes):

@@ -8,7 +8,8 @@ in 10**s. What a detector does with a forecast of a sample, from first to last:
 2. Mahalanobis distance with a shrunk covariance for each operating regime, and each channel's
    residual given those of the others (`fit_regimes`): a fault of one sensor shows there, a change
    that all sensors agree on does not;
-3. causal exponential means at several time scales, fast for spikes, slow for drifts;
+3. causal exponential means at several time scales, fast for spikes, slow for drifts, in units
+   that keep a channel of rare large residuals, such as a switch, from outshouting the others;
 4. each statistic mapped to how rare it is on normal data (`fit_tail`), the rarest one counts, and
    the score fades slowly;
 5. a threshold for a wanted rate of false alarms (`fit_threshold`).
@@ -28,6 +29,9 @@ RIDGE = 10.0  # penalty of the spread's weights, in samples
 SPREAD_ROUNDS = 3
 TINY = 1e-12
 EXTREME = 0.001  # share of samples beyond which a feature or a residual is clipped
+LIGHT = 4.0  # standard deviations: EXTREME of a light tail stay below, of a Gaussian beyond 3.3
+FLOOR = 0.001  # least standard deviation of a residual, in that of its channel: a converter's step
+LONGEST_FADE = 10.0  # decades: where a higher score begins to fade, once its cause has gone
 
 
 # ---- scoring: numpy alone ----------------------------------------------------------------------
@@ -60,6 +64,8 @@ class Scorer:
     def statistics(self, z, distance):
         """(n, S): the largest of the channels at each time scale, and the distance.
 
+        The channels are compared in units of their own (`channel_units`).
+
         z : (n, C) residual of each channel given the others; distance : (n,) Mahalanobis, squared
         """
         clipped = np.clip(z, -self.detector["clip"], self.detector["clip"])
@@ -67,8 +73,10 @@ class Scorer:
         smooth = self._smooth(np.stack(powers, axis=1)) / self.detector["norms"]
         if not self.detector["forecast"]:
             return np.concatenate([z, smooth[:, :, 0]], axis=1)
-        largest = np.abs(smooth).max(axis=2)  # (n, J)
-        return np.concatenate([np.abs(z).max(axis=1)[:, None], largest, distance[:, None]], axis=1)
+        units = channel_units(self.detector["clip"])
+        largest = np.abs(smooth / units).max(axis=2)  # (n, J)
+        now = np.abs(z / units).max(axis=1)
+        return np.concatenate([now[:, None], largest, distance[:, None]], axis=1)
 
     def _smooth(self, inputs):
         """Exponential means of inputs (n, J, C), each with its own weight; keeps the state."""
@@ -87,9 +95,20 @@ class Scorer:
         decades = [surprise(s, tail) for s, tail in zip(statistics.T, self.detector["tails"])]
         rarest, faded = np.max(decades, axis=0), np.empty(len(statistics))
         for t, value in enumerate(rarest):
-            self.score = max(value, self.detector["fading"] * self.score)
+            self.score = max(value, self.detector["fading"] * min(self.score, LONGEST_FADE))
             faded[t] = self.score
         return faded
+
+
+def channel_units(extremes):
+    """What one unit of each channel is when they are compared: (C,), 1 for a light tail.
+
+    extremes : (C,) standard deviations that a share of EXTREME of the normal residuals exceeds.
+    The residuals of a switch are nearly nothing for days and 20 deviations now and then, and the
+    largest of all channels would tell of switches alone. Such a channel counts in units of which
+    its own extremes are LIGHT.
+    """
+    return np.maximum(extremes / LIGHT, 1)
 
 
 def as_arrays(detector):
@@ -239,7 +258,7 @@ def fit_threshold(scores, rate):
     base = np.quantile(scores, 1 - TAIL_SHARE)
     peaks = np.array([scores[start:end].max() for start, end in runs(scores > base)])
     if not len(peaks):
-        return float(np.nextafter(scores.max(), np.inf))
+        return float(scores.max() + 1e-5 * max(abs(scores.max()), 1))  # survives `rounded`
     shape, scale = fit_pareto(peaks - base)
     probability = min(rate * len(scores) / len(peaks), 1.0)
     return float(base + pareto_level(probability, shape, scale))
@@ -286,15 +305,21 @@ def unseen(residual, state, centres, known):
 
 
 def fit_residuals(residual, state, centres):
-    """The part of a detector that `standardise` needs."""
+    """The part of a detector that `standardise` needs.
+
+    A regime with too few samples of its own takes the covariance of all regimes.
+    """
     fitted = dict(fit_spread(residual, state), centres=centres)
     channels = residual.shape[1]
     scale = np.exp(fitted["log_scale"] + product(
         np.clip(state, fitted["state_low"], fitted["state_high"]), fitted["state_weights"]))
     z = np.nan_to_num((residual - fitted["location"]) / scale)
+    floor = np.nan_to_num(np.square(FLOOR / scale), nan=1.0)  # (n, C), of z's variance not in z
     regime = nearest(state[:, :channels], centres)
+    own = [regime == k for k in range(len(centres))]
+    rows = [mask if mask.sum() >= 10 * channels else slice(None) for mask in own]
     fitted["precisions"] = np.stack([
-        shrunk_precision(z[regime == k], z) for k in range(len(centres))])
+        shrunk_precision(z[chosen], floor[chosen].mean(axis=0)) for chosen in rows])
     return fitted
 
 
@@ -302,17 +327,18 @@ def fit_spread(residual, state):
     """Location (C,), and log scale linear in the state: log s = a + state W, by least squares.
 
     Harvey, Econometrica 1976: regression of log squared residuals, repeated on what it left; the
-    level is then set so that the standardised residuals have variance 1.
+    level is then set so that the standardised residuals have variance 1. The square of FLOOR is
+    part of it: a channel that stood still on normal data may yet move by that much.
     """
     location = np.nanmean(residual, axis=0)
-    squares = np.square(residual - location)
+    squares = np.square(residual - location) + np.square(FLOOR)
     low, high = np.quantile(state, [EXTREME, 1 - EXTREME], axis=0)
     clipped = np.clip(state, low, high)
     weights = np.zeros((state.shape[1], residual.shape[1]))
     for _ in range(SPREAD_ROUNDS):
         weights += log_slopes(clipped, squares * np.exp(-2 * product(clipped, weights)))
     left = np.nanmean(squares * np.exp(-2 * product(clipped, weights)), axis=0)
-    return {"location": location, "log_scale": 0.5 * np.log(left + TINY), "state_weights": weights,
+    return {"location": location, "log_scale": 0.5 * np.log(left), "state_weights": weights,
             "state_low": low, "state_high": high}
 
 
@@ -339,16 +365,12 @@ def fit_centres(samples, regimes):
     return KMeans(regimes, n_init=4, random_state=0).fit(samples).cluster_centers_
 
 
-def shrunk_precision(z, others):
-    """Inverse covariance (C, C) of z (n, C), shrunk (Ledoit & Wolf 2004).
-
-    A regime with too few samples of its own takes those of all regimes.
-    """
+def shrunk_precision(z, floor):
+    """Inverse of the covariance of z (n, C), shrunk (Ledoit & Wolf 2004), plus variances (C,)."""
     from sklearn.covariance import ledoit_wolf
 
-    enough = len(z) >= 10 * z.shape[1]
-    covariance, _ = ledoit_wolf(z if enough else others)
-    return np.linalg.inv(covariance)
+    covariance, _ = ledoit_wolf(z)
+    return np.linalg.inv(covariance + np.diag(floor))
 
 
 def fit_bank(z, options, forecast):
@@ -364,7 +386,7 @@ def fit_bank(z, options, forecast):
     }
     smooth = Scorer(detector)._smooth(np.stack(
         [np.clip(z, -detector["clip"], detector["clip"]) ** p for p in detector["powers"]], axis=1))
-    detector["norms"] = np.sqrt(np.mean(np.square(smooth), axis=0)) + TINY
+    detector["norms"] = np.maximum(np.sqrt(np.mean(np.square(smooth), axis=0)), FLOOR)
     return detector
 
 

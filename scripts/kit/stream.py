@@ -2,7 +2,7 @@
 import numpy as np
 
 from kit.scores import Scorer
-from kit.stretches import hold_last
+from kit.windows import held
 
 
 class StreamDetector:
@@ -24,7 +24,7 @@ class StreamDetector:
     def update(self, values):
         """Scores (n,) in decades of the next n samples (n, C) in their units, NaN where missing."""
         samples = self.scaler.standardise(values)
-        filled = hold_last(samples, self._held)
+        filled = held(samples, self._held)
         outputs = np.concatenate([self._forecast, self.model.stream(filled)])
         forecasts = outputs[:-1].copy()
         forecasts[:max(self._warm_up - self._n, 0)] = np.nan

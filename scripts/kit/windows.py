@@ -7,6 +7,7 @@ from kit.cli import UserError, read_json
 from kit.stretches import hold_last
 
 BLOCK = 1 << 16  # samples
+INPUT_LIMIT = 8.0  # standard deviations: rare pulses of 50 would leave int8 few steps for the rest
 
 
 class Scaler(NamedTuple):
@@ -43,15 +44,23 @@ def read_scaler(path):
     return Scaler(content["channels"], np.array(content["mean"]), np.array(content["std"]))
 
 
+def held(samples, before=None):
+    """What a model sees of standardised samples (n, C): gaps held, nothing beyond INPUT_LIMIT.
+
+    before : (C,) what it saw last, see `hold_last`
+    """
+    return np.clip(hold_last(samples, before), -INPUT_LIMIT, INPUT_LIMIT)
+
+
 def model_input(record, scaler, path="the record"):
-    """A record as (n, C) float32 in standard deviations, each gap filled with the last value."""
+    """A record as a model sees it, (n, C) float32 in standard deviations (`held`)."""
     if record.channels != scaler.channels:
         raise UserError("%s has the channels %s, but the model was trained on %s"
                         % (path, ", ".join(record.channels), ", ".join(scaler.channels)))
     filled, last = np.empty(record.values.shape, np.float32), None
     for start in range(0, len(filled), BLOCK):  # in pieces, for the memory of a long record
         rows = slice(start, start + BLOCK)
-        filled[rows] = hold_last(scaler.standardise(record.values[rows]), last)
+        filled[rows] = held(scaler.standardise(record.values[rows]), last)
         last = filled[rows][-1]
     return filled
 
