@@ -358,6 +358,7 @@ def _linear(kernel, bias, activation, name):
     scaled = activation == "hard_sigmoid"
     if scaled:
         kernel, bias = np.float32(1.2) * kernel, np.float32(1.2) * bias + np.float32(3)
+        sixth = np.full(kernel.shape[1], 1 / 6, np.float32)  # toco loses a state times a scalar
     kernel = tf.constant(kernel, tf.float32, name=name + "/kernel")
     bias = tf.constant(bias, tf.float32, name=name + "/bias")
 
@@ -366,7 +367,7 @@ def _linear(kernel, bias, activation, name):
             return tf.nn.bias_add(tf.matmul(x, kernel), bias, name=name)
         total = tf.nn.bias_add(tf.matmul(x, kernel), bias, name=name + "_sum")
         if scaled:
-            return tf.multiply(tf.nn.relu6(total, name=name + "_times_6"), 1 / 6, name=name)
+            return tf.multiply(tf.nn.relu6(total, name=name + "_times_6"), sixth, name=name)
         return _activate(total, activation, name)
     return apply
 
@@ -388,9 +389,10 @@ def _pointwise(layer, x):
 
 def _activate(x, activation, name):
     """Keras' activation in ops that TFLite has."""
-    if activation == "hard_sigmoid":
-        six = tf.nn.relu6(tf.add(tf.multiply(x, 1.2), 3.0), name=name + "_times_6")
-        return tf.multiply(six, 1 / 6, name=name)
+    if activation == "hard_sigmoid":  # of scalars in a row toco makes an abort
+        width = int(x.shape[-1])
+        return _linear(np.eye(width, dtype=np.float32), np.zeros(width, np.float32), activation,
+                       name)(x)
     if activation == "softplus":  # log(1 + e^x), safe for large |x|
         return tf.add(tf.nn.relu(x), tf.math.log(tf.exp(tf.negative(tf.abs(x))) + 1.0), name=name)
     if activation == "softsign":
