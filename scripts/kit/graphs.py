@@ -203,23 +203,32 @@ def fused_graph(network, steps, path="the model"):
 
 def check_fused(network, path):
     """UserError with the layer and the form that works where the fused op cannot compute it."""
+    others = "use the window%s form" % (" or the step" if _has_step(network, path) else "")
     for layer in network.layers:
         cells = [layer] if layer.kind != "Bidirectional" else [
             layer.options["forward"], layer.options["backward"]]
         for cell in cells:
             if cell.kind in ("GRU", "SimpleRNN"):
                 raise UserError("%s: no fused form: layer '%s' is %s, and the fused op is an LSTM; "
-                                "use the window or the step form" % (path, layer.name, cell.kind))
+                                "%s" % (path, layer.name, cell.kind, others))
             gates = cell.options.get("recurrent_activation", "sigmoid")
             if gates != "sigmoid":
                 raise UserError("%s: no fused form: layer '%s' has %s gates, and the fused op has "
-                                "sigmoid gates; use the window or the step form, or train with "
-                                "recurrent_activation='sigmoid'" % (path, layer.name, gates))
+                                "sigmoid gates; %s, or train with recurrent_activation='sigmoid'"
+                                % (path, layer.name, gates, others))
             if cell.kind == "LSTM" and cell.options["activation"] not in FUSED_ACTIVATIONS:
                 raise UserError("%s: no fused form: layer '%s' has the activation %s, and the "
-                                "fused op has %s; use the window or the step form"
+                                "fused op has %s; %s"
                                 % (path, layer.name, cell.options["activation"],
-                                   ", ".join(FUSED_ACTIVATIONS)))
+                                   ", ".join(FUSED_ACTIVATIONS), others))
+
+
+def _has_step(network, path):
+    try:
+        check_step(network, path)
+    except UserError:
+        return False
+    return True
 
 
 def fused_activations(network):
