@@ -31,10 +31,10 @@ def sequential(*built, steps=T, channels=C):
     return model
 
 
-def functional(*built, steps=T):
+def functional(*built, steps=T, channels=C):
     from kit.tf115 import tf
 
-    value = source = tf.keras.layers.Input((steps, C))
+    value = source = tf.keras.layers.Input((steps, channels))
     for layer in built:
         value = layer(value)
     return tf.keras.Model(source, value)
@@ -163,6 +163,17 @@ ZOO = {
         layers().Bidirectional(gru(), merge_mode="ave"), dense())),
     "bidirectional_rnn": (WINDOW, lambda: sequential(
         layers().Bidirectional(rnn(**SEQ)), layers().Flatten(), dense())),
+    "bidirectional_autoencoder": (NO_STEP, lambda: sequential(
+        layers().Bidirectional(lstm(3)), layers().RepeatVector(T),
+        layers().Bidirectional(lstm(3, **SEQ)), layers().TimeDistributed(dense(C)))),
+    "hard_sigmoid_states": (NO_FUSED, lambda: sequential(
+        lstm(4, activation="hard_sigmoid", **SEQ), rnn(4, activation="hard_sigmoid"), dense())),
+    "hard_sigmoid_layer_last": (NO_FUSED, lambda: sequential(
+        gru(4), layers().Activation("hard_sigmoid"))),
+    "nested_autoencoder": (NO_STEP, lambda: functional(
+        functional(lstm(4, name="lstm"), layers().RepeatVector(T)),
+        functional(lstm(3, name="lstm", **SEQ), layers().TimeDistributed(dense(C)), channels=4))),
+    "nested_twice": (ALL, lambda: sequential(partly_frozen(), lstm(), dense())),
     "functional": (ALL, lambda: functional(lstm(4, **SEQ), layers().Dropout(0.1), lstm(), dense())),
     "functional_open_time": (ALL, lambda: functional(lstm(), dense(), steps=None)),
     "functional_autoencoder": (NO_STEP, lambda: functional(
@@ -176,7 +187,7 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "stack_mixed", "sequence_time_distributed", "autoencoder", "classifier_softmax",
         "batch_norm_between", "gru", "gru_reset_after", "rnn_alone", "rnn_relu", "bidirectional",
         "bidirectional_sequences", "bidirectional_ave_gru", "lstm_relu", "dense_before",
-        "lstm_backwards_sequences"]
+        "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice"]
 
 
 def stateful():
@@ -184,6 +195,13 @@ def stateful():
 
     return tf.keras.Sequential([
         lstm(stateful=True, batch_input_shape=(1, T, C)), dense()])
+
+
+def partly_frozen():
+    """A model in a model; of its arrays the trainable ones come first, then all others."""
+    inner = sequential(layers().BatchNormalization(), lstm(4, **SEQ))
+    inner.layers[1].trainable = False
+    return sequential(inner, dense(4, "relu"), layers().BatchNormalization())
 
 
 def forms(which):
@@ -255,6 +273,8 @@ def test_converted_model_computes_what_keras_computes(saved, known_jobs, name, f
 
 @pytest.mark.parametrize("name,form", REFUSED)
 def test_form_that_cannot_be_says_which_would_work(saved, known_jobs, name, form):
-    with pytest.raises(UserError, match="no %s form: layer '.*use the window" % form) as error:
+    both = form == "fused" and "step" in forms(ZOO[name][0])
+    way = "use the window or the step form" if both else "use the window form"
+    with pytest.raises(UserError, match="no %s form: layer '.*%s" % (form, way)) as error:
         convert.convert(job(saved(name), known_jobs), form, "float32")
     assert "\n" not in str(error.value)

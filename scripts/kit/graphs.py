@@ -204,23 +204,32 @@ def fused_graph(network, steps, path="the model"):
 
 def check_fused(network, path):
     """UserError with the layer and the form that works where the fused op cannot compute it."""
+    others = "use the window%s form" % (" or the step" if _has_step(network, path) else "")
     for layer in network.layers:
         cells = [layer] if layer.kind != "Bidirectional" else [
             layer.options["forward"], layer.options["backward"]]
         for cell in cells:
             if cell.kind in ("GRU", "SimpleRNN"):
                 raise UserError("%s: no fused form: layer '%s' is %s, and the fused op is an LSTM; "
-                                "use the window or the step form" % (path, layer.name, cell.kind))
+                                "%s" % (path, layer.name, cell.kind, others))
             gates = cell.options.get("recurrent_activation", "sigmoid")
             if gates != "sigmoid":
                 raise UserError("%s: no fused form: layer '%s' has %s gates, and the fused op has "
-                                "sigmoid gates; use the window or the step form, or train with "
-                                "recurrent_activation='sigmoid'" % (path, layer.name, gates))
+                                "sigmoid gates; %s, or train with recurrent_activation='sigmoid'"
+                                % (path, layer.name, gates, others))
             if cell.kind == "LSTM" and cell.options["activation"] not in FUSED_ACTIVATIONS:
                 raise UserError("%s: no fused form: layer '%s' has the activation %s, and the "
-                                "fused op has %s; use the window or the step form"
+                                "fused op has %s; %s"
                                 % (path, layer.name, cell.options["activation"],
-                                   ", ".join(FUSED_ACTIVATIONS)))
+                                   ", ".join(FUSED_ACTIVATIONS), others))
+
+
+def _has_step(network, path):
+    try:
+        check_step(network, path)
+    except UserError:
+        return False
+    return True
 
 
 def fused_activations(network):
@@ -375,6 +384,7 @@ def _linear(kernel, bias, activation, name):
     scaled = activation == "hard_sigmoid"
     if scaled:
         kernel, bias = np.float32(1.2) * kernel, np.float32(1.2) * bias + np.float32(3)
+        sixth = np.full(kernel.shape[1], 1 / 6, np.float32)  # toco loses a state times a scalar
     kernel = tf.constant(kernel, tf.float32, name=name + "/kernel")
     bias = tf.constant(bias, tf.float32, name=name + "/bias")
 
@@ -383,7 +393,7 @@ def _linear(kernel, bias, activation, name):
             return tf.nn.bias_add(tf.matmul(x, kernel), bias, name=name)
         total = tf.nn.bias_add(tf.matmul(x, kernel), bias, name=name + "_sum")
         if scaled:
-            return tf.multiply(tf.nn.relu6(total, name=name + "_times_6"), 1 / 6, name=name)
+            return tf.multiply(tf.nn.relu6(total, name=name + "_times_6"), sixth, name=name)
         return _activate(total, activation, name)
     return apply
 
@@ -405,9 +415,10 @@ def _pointwise(layer, x):
 
 def _activate(x, activation, name):
     """Keras' activation in ops that TFLite has."""
-    if activation == "hard_sigmoid":
-        six = tf.nn.relu6(tf.add(tf.multiply(x, 1.2), 3.0), name=name + "_times_6")
-        return tf.multiply(six, 1 / 6, name=name)
+    if activation == "hard_sigmoid":  # of scalars in a row toco makes an abort
+        width = int(x.shape[-1])
+        return _linear(np.eye(width, dtype=np.float32), np.zeros(width, np.float32), activation,
+                       name)(x)
     if activation == "softplus":  # log(1 + e^x), safe for large |x|
         return tf.add(tf.nn.relu(x), tf.math.log(tf.exp(tf.negative(tf.abs(x))) + 1.0), name=name)
     if activation == "softsign":

@@ -342,7 +342,8 @@ def _leaky_relu(path, name, config, arrays):
 
 def _elu(path, name, config, arrays):
     if float(np.asarray(config.get("alpha", 1))) != 1:
-        raise UserError("%s: layer '%s' is ELU with an alpha other than 1, which TFLite fixes" % (path, name))
+        raise UserError("%s: layer '%s' is ELU with an alpha other than 1, which TFLite fixes"
+                        % (path, name))
     return Layer("Activation", name, {"activation": "elu"}, {})
 
 

@@ -42,7 +42,8 @@ def converted(pb_path, signature, dynamic=False):
     try:
         return flatbuffer.read(converter.convert())
     except (_toco.ConverterError, ValueError) as error:
-        raise UserError("%s: 1.15's converter refuses this graph: %s" % (pb_path, _reason(error)))
+        raise UserError("%s: 1.15's converter refuses this graph: %s"
+                        % (os.path.basename(pb_path), _reason(error)))
 
 
 def _reason(error):
