@@ -80,11 +80,14 @@ def test_a_pin_is_taken_out_of_a_clone_and_an_unknown_one_is_named(tmp_path):
         reproduce.remove_pin(str(tmp_path), "NONSENSE")
 
 
-def test_the_cache_sizes_are_a_pin_of_the_launcher_like_the_others(tmp_path):
+def test_every_pin_of_a_line_may_go_and_nothing_of_it_stays(tmp_path):
     (tmp_path / "scripts").mkdir()
     shutil.copy(os.path.join(ROOT, "scripts", "run"), str(tmp_path / "scripts"))
-    reproduce.remove_pin(str(tmp_path), "EIGEN_CACHE_BYTES")
-    assert "EIGEN_CACHE_BYTES" not in (tmp_path / "scripts" / "run").read_text()
+    for pin in ("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "EIGEN_CACHE_BYTES"):
+        reproduce.remove_pin(str(tmp_path), pin)
+    text = (tmp_path / "scripts" / "run").read_text()
+    assert "EIGEN_CACHE_BYTES" not in text
+    assert not re.search(r"^export *$", text, re.M), "`export` alone prints the environment"
 
 
 def test_everything_at_once_joins_what_this_machine_can_make():
