@@ -154,7 +154,8 @@ def remove_pin(clone, pin):
     without = re.sub(r"\b%s=\S+" % re.escape(pin), "", text)
     if without == text:
         raise UserError("%s sets no pin %s" % (LAUNCHER, pin))
-    write_text(path, without.replace("export \n", "\n"))
+    # `export` alone would print the environment.
+    write_text(path, re.sub(r"^export *\n", "", without, flags=re.M))
 
 
 # ---------------------------------------------------------------- comparison

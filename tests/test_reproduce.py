@@ -49,7 +49,17 @@ def test_the_table_names_the_first_stage_that_differs_and_where(tmp_path):
         "stage generate first: data/a.csv: line 2: `1` and `2`")
     assert reproduce.table(expected, {"clock": rows}).splitlines() == [
         "| artifact | clock |", "|---|---|", "| data/a.csv | **differs** |",
-        "| models/freeze/w.pb | same |", "| models/c.tflite | **differs** |"]
+        "| freeze: 1 artifact | same |", "| models/c.tflite | **differs** |"]
+
+
+def test_a_row_joins_what_is_the_same_in_every_column_and_names_every_other():
+    expected = {"a": ("train", "1"), "b": ("train", "2"), "c": ("train", "3"),
+                "d": ("convert@step", "4"), "e": ("convert@window", "5")}
+    columns = {"one": [(path, "", path != "b") for path in expected],
+               "two": [(path, "", True) for path in expected]}
+    assert reproduce.table(expected, columns).splitlines()[2:] == [
+        "| train: 2 other artifacts | same | same |", "| b | **differs** | same |",
+        "| convert: 2 artifacts | same | same |"]
 
 
 def test_an_artifact_that_is_missing_differs(tmp_path):
@@ -70,11 +80,88 @@ def test_a_pin_is_taken_out_of_a_clone_and_an_unknown_one_is_named(tmp_path):
         reproduce.remove_pin(str(tmp_path), "NONSENSE")
 
 
+def test_every_pin_of_a_line_may_go_and_nothing_of_it_stays(tmp_path):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(os.path.join(ROOT, "scripts", "run"), str(tmp_path / "scripts"))
+    for pin in ("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "EIGEN_CACHE_BYTES"):
+        reproduce.remove_pin(str(tmp_path), pin)
+    text = (tmp_path / "scripts" / "run").read_text()
+    assert "EIGEN_CACHE_BYTES" not in text
+    assert not re.search(r"^export *$", text, re.M), "`export` alone prints the environment"
+
+
 def test_everything_at_once_joins_what_this_machine_can_make():
     joined = reproduce.all_at_once(reproduce.circumstances())
     assert joined.environment["TZ"] == "Pacific/Kiritimati"
     assert " " in joined.folder and joined.umask == 0o077
-    assert "reversed_listing" in joined.emulator
+    assert "listing=reversed" in joined.emulator
+
+
+def names(circumstances):
+    return [one.name for one in circumstances]
+
+
+def test_other_machines_are_cpu_models_threads_and_caches():
+    assert names(reproduce.chosen(False, ["Haswell"], [])) == [
+        "Haswell", "native", "1 thread", "2 threads", "4 threads", "L1 32 KB", "L1 48 KB"]
+    four = reproduce.machines([])[3]
+    assert four.environment["TF_NUM_INTRAOP_THREADS"] == "4"
+
+
+def test_some_columns_alone_and_an_unknown_one_is_named():
+    assert names(reproduce.chosen(False, ["Haswell"], ["clock", "Haswell"])) == ["clock", "Haswell"]
+    with pytest.raises(UserError, match="--only Haswell: known are everything, path,"):
+        reproduce.chosen(False, [], ["Haswell"])
+
+
+def test_parameters_to_change_and_what_is_none():
+    assert reproduce.changes_of(["train.units=64", "train.seed=1", "generate.adc_bits=12"]) == {
+        "train": {"units": 64, "seed": 1}, "generate": {"adc_bits": 12}}
+    with pytest.raises(UserError, match="--set units=64: not of the form"):
+        reproduce.changes_of(["units=64"])
+
+
+@pytest.fixture
+def rebuilds(tmp_path, monkeypatch):
+    """Run the command with clones that hold a dvc.lock alone; a clone's name decides its bytes."""
+    def prepare(one, base, smoke, changes, without=()):
+        folder = tmp_path / one.name.replace(" ", "_")
+        locked(folder, **({"models_c_tflite": "9"} if "4" in one.name else {}))
+        return str(folder)
+
+    def rebuild(one, base, clone):
+        if one.name == "native":
+            raise UserError("`dvc repro` failed")
+
+    monkeypatch.setattr(reproduce, "prepare", prepare)
+    monkeypatch.setattr(reproduce, "rebuild", rebuild)
+    return lambda *argv: reproduce.main(["--smoke"] + list(argv))
+
+
+def test_the_command_says_no_when_one_column_differs(rebuilds, capsys):
+    assert rebuilds("--only", "2 threads", "4 threads") == 1
+    said = capsys.readouterr().out
+    assert "| models/c.tflite | same | **differs** |" in said
+    assert "4 threads: stage convert first: models/c.tflite" in said and "NOT the same" in said
+    assert rebuilds("--only", "2 threads") == 0
+    assert "every byte is the same" in capsys.readouterr().out
+
+
+def test_a_rebuild_that_fails_is_told_and_the_others_are_compared(rebuilds, capsys):
+    assert rebuilds("--only", "native", "2 threads") == 1
+    said = capsys.readouterr().out
+    assert "| artifact | 2 threads |" in said and "native: `dvc repro` failed" in said
+
+
+def test_the_line_on_this_machine_holds_what_could_get_into_the_bytes():
+    said = reproduce.this_machine()
+    assert re.search(r"family \d+, model \d+ \(avx.*\), \d+ KB of L1, \d+ CPUs, glibc 2\.\d+", said)
+
+
+def elsewhere(what, script, *argv):
+    return subprocess.check_output(
+        [sys.executable, os.path.join(ROOT, "scripts", "elsewhere.py"), what, "python", str(script)]
+        + list(argv), universal_newlines=True)
 
 
 def test_the_reversed_listing_reverses_and_runs_the_script(tmp_path):
@@ -85,7 +172,5 @@ def test_the_reversed_listing_reverses_and_runs_the_script(tmp_path):
                       "assert list(pathlib.Path('.').glob('*'))\nprint(sys.argv[1:], os.listdir(sys.argv[1])[-2:],"
                       "[os.path.basename(p) for p in glob.glob(sys.argv[1] + '/?')])\n"
                       "print(__name__)\n")
-    said = subprocess.check_output(
-        ["sh", os.path.join(ROOT, "scripts", "reversed_listing"), sys.executable, str(script),
-         str(tmp_path)], universal_newlines=True)
+    said = elsewhere("listing=reversed", script, str(tmp_path))
     assert said.splitlines() == ["['%s'] ['b', 'a'] ['b', 'a']" % tmp_path, "__main__"]

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -38,7 +39,8 @@ def test_arguments_arrive_as_they_are(kit):
 @pytest.mark.parametrize("name, value", [
     ("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "false"), ("TF_NUM_INTRAOP_THREADS", "1"),
     ("TF_NUM_INTEROP_THREADS", "1"), ("OPENBLAS_CORETYPE", "Nehalem"), ("OMP_NUM_THREADS", "1"),
-    ("OPENBLAS_NUM_THREADS", "1"), ("PYTHONHASHSEED", "0"), ("TZ", "UTC"), ("LC_ALL", "C"),
+    ("OPENBLAS_NUM_THREADS", "1"), ("EIGEN_CACHE_BYTES", "32768,524288,16777216"),
+    ("PYTHONHASHSEED", "0"), ("TZ", "UTC"), ("LC_ALL", "C"),
     ("PYTHONPATH", "None"), ("TF_ENABLE_CONTROL_FLOW_V2", "None"),
 ])
 def test_a_pin_holds_whatever_the_shell_says(kit, name, value):
@@ -119,3 +121,34 @@ def test_libm_gives_the_same_bits_on_two_cpus_and_would_not_without_its_pin(kit)
     assert bits("Haswell") == bits("SandyBridge")
     reproduce.remove_pin(str(kit), "GLIBC_TUNABLES")
     assert bits("Haswell") != bits("SandyBridge")
+
+
+LONG_SUMS = """
+import hashlib
+import numpy as np
+from kit.tf115 import session, tf
+
+a, b = (np.random.RandomState(0).randn(*shape).astype("f") for shape in ((64, 512), (512, 64)))
+with session() as running:
+    print(hashlib.sha256(running.run(tf.matmul(a, b)).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_tensorflow_gives_the_same_bits_with_other_caches_and_would_not_without_its_pin(kit):
+    for name in ("elsewhere.py", "kit"):
+        os.symlink(os.path.join(ROOT, "scripts", name), str(kit / "scripts" / name))
+    (kit / "scripts" / "sums.py").write_text(LONG_SUMS)
+    environment = {name: value for name, value in os.environ.items() if name != "EIGEN_CACHE_BYTES"}
+
+    def bits(caches):
+        emulator = "%s %s caches=%s" % (
+            sys.executable, kit / "scripts" / "elsewhere.py", caches)
+        done = launch(kit, "sums", env=dict(environment, EMULATOR=emulator))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    small, large = "32768,524288,33554432", "49152,2097152,33554432"
+    assert bits(small) == bits(large)
+    reproduce.remove_pin(str(kit), "EIGEN_CACHE_BYTES")
+    assert bits(small) != bits(large)

@@ -71,7 +71,9 @@ def _symbol_table(data):
     start, = struct.unpack_from("<Q", data, 40)
     count, = struct.unpack_from("<H", data, 60)
     sections = [SECTION.unpack_from(data, start + place * SECTION.size) for place in range(count)]
-    table = next(section for section in sections if section[1] == SYMTAB)
+    table = next((section for section in sections if section[1] == SYMTAB), None)
+    if table is None:  # stripped
+        return np.empty(0, SYMBOL), 0, 0
     names = sections[table[6]]
     return (np.frombuffer(data, SYMBOL, table[5] // SYMBOL.itemsize, table[4]), names[4], names[5])
 

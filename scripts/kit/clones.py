@@ -37,11 +37,11 @@ def change_params(clone, changes):
 
 def repro(clone, log, environment, shell=(), umask=0o022):
     """Run every stage in a clone, what it prints into a log file; UserError with its last lines."""
+    usual = ["sh", "-c", 'umask %03o; exec "$@"' % umask, "sh"]
     with open(log, "w") as file:
         status = subprocess.call(
-            list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"],
-            cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: os.umask(umask))
+            usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"],
+            cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT)
     if status:
         with open(log, errors="replace") as file:
             raise UserError("`dvc repro` in %s failed:\n%s" % (clone, "".join(file.readlines()[-20:])))
