@@ -76,6 +76,17 @@ def layout_of(log, channels, ignored):
     return Layout(kind, list(channels))
 
 
+def step_model(path):
+    """The Model of a step file; UserError with the file's name for any other."""
+    try:
+        model = Model(path)
+    except UserError as error:
+        raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
+    if model.form != "step":
+        raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
+    return model
+
+
 def read_detector(path, model_path):
     """The fitted detector that has the name of the model file."""
     detectors, name = read_json(path), os.path.splitext(os.path.basename(model_path))[0]
@@ -181,10 +192,7 @@ def main(argv):
     for path in (args.model, args.detector, args.scaler):
         if not os.path.exists(path):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
-    scaler, model = read_scaler(args.scaler), Model(args.model)
-    if model.form != "step":
-        raise UserError("%s is of the %s form; a stream needs the step form"
-                        % (args.model, model.form))
+    scaler, model = read_scaler(args.scaler), step_model(args.model)
     fitted = read_detector(args.detector, args.model)
     name = "standard input" if args.log == "-" else args.log
     log = Log(name, pieces_of(args.log, args.follow))
