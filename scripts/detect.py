@@ -21,9 +21,9 @@ import time
 
 import numpy as np
 
-from kit.cli import UserError, atomic_path, parser, progress, read_json, run
+from kit.cli import UserError, atomic_path, parser, read_json, run
 from kit.interpreter import Model
-from kit.logs import PIECE_BYTES, Layout, Log, file_pieces
+from kit.logs import PIECE_BYTES, Layout, Log, shown_pieces
 from kit.stream import Alarms, Envelope, StreamDetector
 from kit.timeline import Timeline, equally_spaced, iso
 from kit.windows import read_scaler
@@ -40,8 +40,7 @@ def pieces_of(path, follow):
         return growing_pieces(path)
     if not os.path.isfile(path):
         raise UserError("%s: no such file" % path)
-    count = -(-os.path.getsize(path) // PIECE_BYTES)
-    return progress(file_pieces(path), "detect", total=count)
+    return shown_pieces(path, "detect")
 
 
 def growing_pieces(path):
