@@ -348,6 +348,8 @@ def shrunk_precision(z, others):
 
     enough = len(z) >= 10 * z.shape[1]
     covariance, _ = ledoit_wolf(z if enough else others)
+    if not covariance.any():  # nothing varies, as the PCA residual of a single channel
+        return np.eye(len(covariance))
     return np.linalg.inv(covariance)
 
 
