@@ -21,9 +21,9 @@ import time
 
 import numpy as np
 
-from kit.cli import UserError, atomic_path, parser, progress, read_json, run
+from kit.cli import UserError, atomic_path, parser, read_json, run
 from kit.interpreter import Model
-from kit.logs import PIECE_BYTES, Layout, Log, file_pieces
+from kit.logs import PIECE_BYTES, Layout, Log, shown_pieces
 from kit.stream import Alarms, Envelope, StreamDetector
 from kit.timeline import Timeline, equally_spaced, iso
 from kit.windows import read_scaler
@@ -40,8 +40,7 @@ def pieces_of(path, follow):
         return growing_pieces(path)
     if not os.path.isfile(path):
         raise UserError("%s: no such file" % path)
-    count = -(-os.path.getsize(path) // PIECE_BYTES)
-    return progress(file_pieces(path), "detect", total=count)
+    return shown_pieces(path, "detect")
 
 
 def growing_pieces(path):
@@ -74,6 +73,17 @@ def layout_of(log, channels, ignored):
             "; the model does not know %s (--ignore leaves a column out)" % ", ".join(unknown)
             if unknown else ""))
     return Layout(kind, list(channels))
+
+
+def step_model(path):
+    """The Model of a step file; UserError with the file's name for any other."""
+    try:
+        model = Model(path)
+    except UserError as error:
+        raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
+    if model.form != "step":
+        raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
+    return model
 
 
 def read_detector(path, model_path):
@@ -181,10 +191,7 @@ def main(argv):
     for path in (args.model, args.detector, args.scaler):
         if not os.path.exists(path):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
-    scaler, model = read_scaler(args.scaler), Model(args.model)
-    if model.form != "step":
-        raise UserError("%s is of the %s form; a stream needs the step form"
-                        % (args.model, model.form))
+    scaler, model = read_scaler(args.scaler), step_model(args.model)
     fitted = read_detector(args.detector, args.model)
     name = "standard input" if args.log == "-" else args.log
     log = Log(name, pieces_of(args.log, args.follow))

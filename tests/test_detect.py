@@ -155,6 +155,12 @@ def test_what_no_stage_has_made_yet_says_how_to_make_it(kit):
             detect.main(arguments() + [option, "none.x"])
 
 
+def test_a_file_that_is_no_model_is_named(kit, monkeypatch):
+    monkeypatch.undo()  # the real Model
+    with pytest.raises(UserError, match="plant.csv: not a .tflite file"):
+        detect.step_model(str(kit / "plant.csv"))
+
+
 @pytest.mark.parametrize("change, words", [
     (lambda path: path.write_text("t"), "became shorter while it was followed"),
     (lambda path: path.unlink(), "was moved or removed while it was followed"),

@@ -134,6 +134,18 @@ def test_a_hundred_thousand_columns_are_read():
     assert values.shape == (1, 10 ** 5) and values[0, -1] == 2
 
 
+def test_reading_a_file_shows_how_far_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "plant.csv"
+    path.write_text("a\n" + "1\n" * 200000)
+    seen = []
+    monkeypatch.setattr("kit.logs.progress", lambda pieces, desc, total: seen.append(
+        (desc, total)) or pieces)
+    blocks = list(open_log(str(path), "generate").blocks(Layout("none", ["a"])))
+    assert seen == [("generate", 4)] and sum(len(block.values) for block in blocks) == 200000
+
+
 def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(UserError, match="nowhere.csv: No such file"):
+        open_log("nowhere.csv", "generate")
     with pytest.raises(UserError, match="nowhere.csv: No such file"):
         open_log("nowhere.csv")

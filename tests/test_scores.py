@@ -364,3 +364,8 @@ def test_scoring_imports_numpy_alone():
     found = subprocess.run([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=folder),
                            stderr=subprocess.PIPE, universal_newlines=True)
     assert found.stderr.strip() == ""
+
+
+def test_a_statistic_that_never_varies_has_a_precision():
+    still = np.zeros((50, 1))
+    assert scores.shrunk_precision(still, still).tolist() == [[1.0]]

@@ -7,12 +7,13 @@ column; it skips nothing.
 """
 import csv
 import itertools
+import os
 import re
 from typing import NamedTuple, Optional
 
 import numpy as np
 
-from kit.cli import UserError
+from kit.cli import UserError, progress
 
 PIECE_BYTES = 1 << 17
 LONGEST_LINE = 1 << 20  # bytes; a file without line ends is not a log
@@ -228,9 +229,15 @@ class Log:
                         % (self.name, row + number, column, cells[number], what))
 
 
-def open_log(path):
-    """The Log of a file."""
-    return Log(path, file_pieces(path))
+def open_log(path, task=None):
+    """The Log of a file; how far it is read is shown under the name of the task."""
+    return Log(path, shown_pieces(path, task) if task else file_pieces(path))
+
+
+def shown_pieces(path, task):
+    """file_pieces with progress at the terminal."""
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    return progress(file_pieces(path), task, total=-(-size // PIECE_BYTES))
 
 
 def file_pieces(path):

@@ -169,7 +169,8 @@ class Part:
 
 def blocks_of(files, source, timeline, read):
     """Equally spaced blocks of successive files; read: Log -> blocks."""
-    blocks = (mark(block, source.events) for file in files for block in read(open_log(file)))
+    blocks = (mark(block, source.events) for file in files
+              for block in read(open_log(file, "generate")))
     return equally_spaced(blocks, timeline)
 
 

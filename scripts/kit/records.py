@@ -5,6 +5,7 @@ name; an empty cell is a missing sample. An event table: `start,end,kind,channel
 start and end are row numbers of the record, half open, and channels are joined by `+`.
 """
 import contextlib
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class Record(NamedTuple):
 
 def read_record(path):
     """Read a record; UserError with file, row and column for what is not one."""
-    log = open_log(path)
+    log = open_log(path, "read %s" % os.path.basename(path))
     if len(log.header) < 2 or log.header[0] != "time":
         raise UserError("%s: the first column must be `time`, then one column per channel" % path)
     channels = log.channels("iso8601")
