@@ -81,6 +81,13 @@ def test_a_unit_of_one_sign_keeps_its_values_in_range():
     assert np.abs(through(seen, scale, 0) - seen).max() <= 0.51 * scale
 
 
+def test_a_rare_state_is_not_cut_where_tanh_still_moves():
+    seen = np.random.Generator(np.random.PCG64(4)).normal(0, 0.1, (4000, 1))
+    seen[7] = 3
+    assert factors_of_units(seen)[1] * 127 >= 2
+    assert factors_of_units(seen[8:])[1] * 127 < 0.5
+
+
 def test_ties_grow_together():
     ties = Ties()
     for a, b in ((1, 2), (5, 6), (2, 6)):
