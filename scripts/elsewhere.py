@@ -15,8 +15,17 @@ import sys
 from kit.caches import set_cache_bytes
 
 
-class Reversed(list):
-    """What os.scandir returns, from a list."""
+class Reversed:
+    """What os.scandir returns: an iterator that is closed at the end of a `with`."""
+
+    def __init__(self, entries):
+        self._entries = iter(sorted(entries, key=lambda entry: entry.name, reverse=True))
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self._entries)
 
     def __enter__(self):
         return self
@@ -33,8 +42,7 @@ def reverse_listings():
     listdir, scandir = os.listdir, os.scandir
     # partial: pathlib keeps both as class attributes, where a function would become a method.
     os.listdir = functools.partial(lambda *path: sorted(listdir(*path), reverse=True))
-    os.scandir = functools.partial(
-        lambda *path: Reversed(sorted(scandir(*path), key=lambda item: item.name)[::-1]))
+    os.scandir = functools.partial(lambda *path: Reversed(scandir(*path)))
 
 
 def main(argv):

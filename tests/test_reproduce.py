@@ -169,7 +169,8 @@ def test_the_reversed_listing_reverses_and_runs_the_script(tmp_path):
         (tmp_path / name).write_text("")
     script = tmp_path / "show.py"
     script.write_text("import os, sys, glob, pathlib\nassert list(pathlib.Path('.').iterdir())\n"
-                      "assert list(pathlib.Path('.').glob('*'))\nprint(sys.argv[1:], os.listdir(sys.argv[1])[-2:],"
+                      "assert list(pathlib.Path('.').glob('*'))\n"
+                      "assert next(os.walk('.'))[1]\nprint(sys.argv[1:], os.listdir(sys.argv[1])[-2:],"
                       "[os.path.basename(p) for p in glob.glob(sys.argv[1] + '/?')])\n"
                       "print(__name__)\n")
     said = elsewhere("listing=reversed", script, str(tmp_path))
