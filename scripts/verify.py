@@ -5,8 +5,8 @@
 
 In:  any copy of an artifact, and the history of this repository (no DVC cache is needed).
 Out: `yes` with commit, stage and what went in, exit status 0; or `no`, exit status 1. Found by the
-     SHA-256 in the history of models/attest/provenance.jsonl; the statement counts when the sources
-     that it names are those of the commit, and its data come from stages of the same commit.
+     SHA-256 in the history of models/attest/provenance.jsonl: the first commit whose statement fits
+     it, the sources that it names being those of the commit, its data from stages of the same.
 """
 import hashlib
 import json
@@ -19,8 +19,8 @@ PROVENANCE = "models/attest/provenance.jsonl"
 
 
 def commits_naming(digest):
-    """The commits whose provenance names a digest, the newest first."""
-    changes = git("log", "--all", "--format=%H", "-S", digest, "--", PROVENANCE).split()
+    """The commits whose provenance names a digest, the oldest first."""
+    changes = git("log", "--all", "--reverse", "--format=%H", "--", PROVENANCE).split()
     return [commit for commit in changes if digest in provenance_text(commit)]
 
 
@@ -58,6 +58,17 @@ def broken_materials(item, known, commit_file):
     return broken
 
 
+def judged(commit, digest):
+    """(statement, name of the product, None), or what speaks against the commit in third place."""
+    known = statements(provenance_text(commit))
+    item, name = producer(known, digest)
+    if item is None:
+        return None, None, "commit %s names sha256 %s as an input only" % (commit, digest)
+    broken = broken_materials(item, known, file_at(commit))
+    return item, name, broken and "the statement of commit %s does not fit its own files: %s" % (
+        commit, ", ".join(broken))
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -90,18 +101,15 @@ def main(argv):
     if not commits:
         print("no: %s (sha256 %s) is no product of any commit here" % (path, digest))
         return 1
-    known = statements(provenance_text(commits[-1]))
-    item, name = producer(known, digest)
-    if item is None:
-        print("no: commit %s names sha256 %s as an input only" % (commits[-1], digest))
-        return 1
-    broken = broken_materials(item, known, file_at(commits[-1]))
-    if broken:
-        print("no: the statement of commit %s does not fit its own files: %s"
-              % (commits[-1], ", ".join(broken)))
+    for commit in commits:
+        item, name, doubt = judged(commit, digest)
+        if not doubt:
+            break
+    else:
+        print("no: %s" % doubt)
         return 1
     print("yes: %s\n  sha256  %s\n  is      %s\n  commit  %s\n  stage   %s\n  from    %s" % (
-        path, digest, name, commits[-1], item["predicate"]["name"],
+        path, digest, name, commit, item["predicate"]["name"],
         "\n          ".join("%s %s" % (material["digest"]["sha256"][:12], material["name"])
                             for material in item["predicate"]["materials"])))
     return 0

@@ -106,6 +106,19 @@ def test_sources_other_than_those_of_the_commit_are_a_no(project):
     assert status == 1 and "does not fit its own files: scripts/make.py" in said
 
 
+def test_a_later_commit_whose_statement_fits_is_the_one(project):
+    """A source changed after the build, committed with it, and built anew to the same product."""
+    (project / "data" / "a.txt").write_text("new data")
+    attest.main(["--out", "models/attest/provenance.jsonl"])
+    (project / "scripts" / "make.py").write_text("another comment")
+    git(project, "commit", "-qam", "built before the last edit")
+    attest.main(["--out", "models/attest/provenance.jsonl"])
+    git(project, "commit", "-qam", "built")
+    status, said = verify(project, project / "data" / "a.txt")
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=str(project)).decode()
+    assert status == 0 and commit.strip() in said
+
+
 def test_data_that_no_stage_of_the_commit_made_are_a_no(project):
     (project / "models" / "convert" / "step.tflite").write_text("another model")
     attest.main(["--out", "models/attest/provenance.jsonl"])
