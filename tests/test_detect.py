@@ -334,6 +334,11 @@ def test_rows_that_arrive_one_by_one_raise_alarms_at_once(built):
         json.loads(line) for line in whole.splitlines()]
 
 
+def heed_interrupts():
+    """As at a terminal: a shell lets what it starts in the background ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_a_file_that_grows_is_followed_until_ctrl_c(built, tmp_path):
     with open(str(built / "data" / "generate" / "test.csv")) as file:
@@ -342,7 +347,7 @@ def test_a_file_that_grows_is_followed_until_ctrl_c(built, tmp_path):
     log.write_text(text[:30007])  # within a row
     with subprocess.Popen(modern("--log", str(log), "--follow"), cwd=str(built),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True) as process:
+                          universal_newlines=True, preexec_fn=heed_interrupts) as process:
         process.stdout.readline()
         with open(str(log), "a") as file:
             file.write(text[30007:])
