@@ -42,6 +42,9 @@ compare: setup  ## two commits side by side: A=HEAD~3 B=HEAD
 reproduce: setup  ## rebuild HEAD under other circumstances and compare every byte; CPUS="SandyBridge Haswell" emulates
 	sh scripts/run reproduce $(if $(CPUS),--cpus $(CPUS)) $(ARGS)
 
+resolve = .venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
+	--generate-hashes --python-version $(2) $(3) $(1).in -o $(1).lock
+
 need = $(if $($(1)),,$(error $(2)))
 
 verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage?
@@ -58,12 +61,12 @@ detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv
 		--log $(or $(LOG),data/generate/test.csv) $(ARGS)
 
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
-	@sh scripts/environments tflite litert tflm
+	@sh scripts/setup tflite litert tflm
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
-	@sh scripts/environments tflite litert tflm peers
+	@sh scripts/setup tflite litert tflm peers
 	@sh scripts/run bench models/convert --keras models/train/keras_model.h5 \
 		--record data/generate/validation.csv --calibration data/generate/train.csv \
 		--scaler models/train/scaler.json --out reports/bench $(ARGS)
@@ -71,18 +74,10 @@ bench: setup  ## every file in every runtime against what else there is, in time
 clean:  ## remove what is generated and not in git; the environments and DVC's cache stay
 	git clean -qfdX -- data/generate models reports .hypothesis
 
-lock: setup  ## resolve requirements*.in anew into hashed locks (the one target that needs the network)
-	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
-		--generate-hashes --python-version 3.7 --python-platform x86_64-unknown-linux-gnu \
-		requirements.in -o requirements.lock
-	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
-		--generate-hashes --python-version 3.9 --universal \
-		requirements-dvc.in -o requirements-dvc.lock
-	.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
-		--generate-hashes --python-version 3.7 --python-platform x86_64-unknown-linux-gnu \
-		requirements-tflite.in -o requirements-tflite.lock
+lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
+	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu)
+	$(call resolve,environments/tflite,3.7,--python-platform x86_64-unknown-linux-gnu)
+	$(call resolve,environments/dvc,3.9,--universal)
 	for name in litert tflm peers; do \
-		.venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command "make lock" \
-			--generate-hashes --python-version 3.10 --universal --no-emit-package tensorflow \
-			requirements-$$name.in -o requirements-$$name.lock || exit; \
+		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done

@@ -20,16 +20,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit import contenders
-from kit.cli import UserError, parser, progress, read_json, run, write_json, write_text
-from kit.network import read_network
-from kit.samples import read_samples
-from kit.worker import ROOT, Refused, Worker
+from kit.base.cli import UserError, parser, progress, read_json, run, write_json, write_text
+from kit.bench import contenders
+from kit.bench.worker import ROOT, Refused, Worker
+from kit.network.description import read_network
+from kit.record.samples import read_samples
 
 LITERT, PEERS = ".venv-litert", ".venv-peers"
 WINDOWS, STREAM, CALIBRATION = 200, 2000, 100
 SLICE_S = 0.004  # of one contender in one round
-C_SOURCE = os.path.join(ROOT, "scripts", "bench_step.c")
+C_SOURCE = os.path.join(ROOT, "scripts", "kit", "bench", "bench_step.c")
 
 
 class Case(NamedTuple):
@@ -38,7 +38,7 @@ class Case(NamedTuple):
     name: str
     what: str  # window or step
     worker: tuple  # (environment, number): cases with the same one share a process
-    kind: str  # of kit.contenders
+    kind: str  # of kit.bench.contenders
     arguments: dict
     path: str = ""  # of its file, for the size
 
@@ -144,8 +144,8 @@ def peer_cases(bench):
 
 
 def made(command, **arguments):
-    """Run a command of kit.peers in a process of its own."""
-    with Worker(PEERS, "kit.peers") as worker:
+    """Run a command of kit.bench.peers in a process of its own."""
+    with Worker(PEERS, "kit.bench.peers") as worker:
         worker.ask(command, **arguments)
 
 
@@ -195,7 +195,7 @@ def compiled(bench):
 def measured(cases, bench, rounds):
     """name -> {"times_us": one for each round, "error", "size_bytes"} or {"refused": words}."""
     cpu = max(os.sched_getaffinity(0))
-    workers = {key: Worker(key[0], "kit.contenders", cpu) for key in {c.worker for c in cases}}
+    workers = {key: Worker(key[0], "kit.bench.contenders", cpu) for key in {c.worker for c in cases}}
     try:
         results = {case.name: loaded(case, workers[case.worker], bench)
                    for case in progress(cases, "loading")}

@@ -13,8 +13,8 @@ import subprocess
 
 import yaml
 
-from kit.cli import UserError, parser, run
-from kit.clones import ROOT, git
+from kit.base.cli import UserError, parser, run
+from kit.rebuild.clones import ROOT, git
 
 METRICS, SPREAD = "reports/evaluate/metrics.json", "reports/seeds/spread.json"
 HEADLINES = ("vus_pr", "auc_pr", "event_recall", "false_alarms_per_day")

@@ -28,10 +28,10 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from kit.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
-from kit.digest import sha256
-from kit.network import read_network
-from kit.samples import read_samples
+from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
+from kit.base.digest import sha256
+from kit.network.description import read_network
+from kit.record.samples import read_samples
 
 FORMS = ("window", "step", "fused")
 PRECISIONS = ("float32", "dynamic", "int8")
@@ -41,10 +41,10 @@ class Job(NamedTuple):
     """What all cells of the table share."""
 
     source: str  # .pb or .h5
-    network: object  # kit.network.Network
+    network: object  # kit.network.description.Network
     steps: object  # length of a window; None where nothing says it
     calibration: object  # Samples, or None
-    reference: object  # kit.parity.Reference
+    reference: object  # kit.network.parity.Reference
     bound: object  # largest mean difference in standard deviations, or None for the default
 
 
@@ -62,7 +62,7 @@ def main(argv):
     data, facts = convert(job_of(args), form, precision)
     write(args.output, data, facts)
     if args.c_array:
-        from kit.carray import header
+        from kit.tflite.carray import header
 
         write_text(args.c_array, header(data, facts, args.c_array))
 
@@ -113,7 +113,7 @@ def job_of(args):
         args.validation or not calibration) else calibration
     if validation.drawn:
         print("no data given: compared on standard normal samples", file=sys.stderr)
-    from kit.parity import Reference
+    from kit.network.parity import Reference
 
     return Job(args.source, network, steps or validation.given_steps, calibration,
                Reference(keras, validation), args.bound)
@@ -150,7 +150,7 @@ def summary(facts):
 
 def convert_all(args):
     """Write every cell that can be; print the table, with a sentence for each that cannot."""
-    from kit.parity import OutsideBound
+    from kit.network.parity import OutsideBound
 
     job, lines, outside = job_of(args), [], []
     cells = [(form, precision) for form in FORMS for precision in PRECISIONS
@@ -179,7 +179,8 @@ def convert(job, form, precision):
     UserError where the form or the precision cannot hold the model, or where the result differs
     from Keras by more than the bound.
     """
-    from kit import parity, tflite
+    from kit.network import parity
+    from kit.tflite import toco
 
     if form == "fused" and precision == "int8":
         raise UserError("no int8 fused form: TensorFlow 1.15 has no int8 kernel for "
@@ -189,13 +190,13 @@ def convert(job, form, precision):
                         "model will see")
     with tempfile.TemporaryDirectory() as folder:
         pb_path, signature = frozen_source(job, form, folder)
-        model = tflite.converted(pb_path, signature, precision == "dynamic")
+        model = toco.converted(pb_path, signature, precision == "dynamic")
     if precision == "int8":
-        from kit.quantize import quantized
+        from kit.tflite.quantize import quantized
 
         model = quantized(model, signature, job.calibration)
-    data = tflite.packed(model, signature)
-    facts = tflite.facts(data, form, precision)
+    data = toco.packed(model, signature)
+    facts = toco.facts(data, form, precision)
     facts["source"] = os.path.basename(job.source)
     facts["source_sha256"] = sha256(job.source)
     facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
@@ -210,7 +211,7 @@ def frozen_source(job, form, folder):
             raise UserError("%s holds the %s form, not %s"
                             % (job.source, signature["form"], form))
         return job.source, signature
-    from kit.forms import frozen, window_steps
+    from kit.network.forms import frozen, window_steps
 
     steps = None if form == "step" else window_steps(job.network, job.steps, job.source)
     graph = frozen(job.network, form, steps, job.source)

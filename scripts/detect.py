@@ -21,12 +21,12 @@ import time
 
 import numpy as np
 
-from kit.cli import UserError, atomic_path, parser, read_json, run
-from kit.interpreter import Model
-from kit.logs import PIECE_BYTES, Layout, Log, shown_pieces
-from kit.stream import Alarms, Envelope, StreamDetector
-from kit.timeline import Timeline, equally_spaced, iso
-from kit.windows import read_scaler
+from kit.base.cli import UserError, atomic_path, parser, read_json, run
+from kit.detection.stream import Alarms, Envelope, StreamDetector
+from kit.record.logs import PIECE_BYTES, Layout, Log, shown_pieces
+from kit.record.timeline import Timeline, equally_spaced, iso
+from kit.record.windows import read_scaler
+from kit.runtime.interpreter import Model
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
 POLL_S = 0.2

@@ -12,7 +12,7 @@ import os
 import runpy
 import sys
 
-from kit.caches import set_cache_bytes
+from kit.tf.eigen import set_cache_bytes
 
 
 class Reversed:

@@ -20,16 +20,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kit import baselines, metrics, scores
-from kit.cli import (
+from kit.base.cli import (
     UserError, atomic_path, parser, progress, read_json, run, write_bytes, write_json,
 )
-from kit.forecasts import forecast_all, processes
-from kit.params import load_params
-from kit.records import interval_s, labels, read_events, read_record
-from kit.stretches import runs
-from kit.timeline import iso
-from kit.windows import model_input, read_scaler
+from kit.base.params import load_params
+from kit.detection import baselines, metrics, scores
+from kit.detection.forecasts import forecast_all, processes
+from kit.record.records import interval_s, labels, read_events, read_record
+from kit.record.stretches import runs
+from kit.record.timeline import iso
+from kit.record.windows import model_input, read_scaler
 
 HEADLINE = ("step_int8", "keras")  # the first that is there has its scores written out
 SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.csv

@@ -8,7 +8,7 @@ janitor's book says that something was wrong.
 """
 import numpy as np
 
-from kit.cli import parser, run, write_text
+from kit.base.cli import parser, run, write_text
 
 ROWS = 4608  # 16 days
 STEP_MIN = 5

@@ -14,10 +14,10 @@ before anything is written.
 import os
 import sys
 
-from kit.cli import UserError, parser, run, write_bytes, write_json
-from kit.forms import FORMS, frozen, window_steps
-from kit.network import read_network
-from kit.samples import read_samples
+from kit.base.cli import UserError, parser, run, write_bytes, write_json
+from kit.network.description import read_network
+from kit.network.forms import FORMS, frozen, window_steps
+from kit.record.samples import read_samples
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
 
@@ -51,7 +51,7 @@ def arguments(argv):
 
 def compare(path, graphs, samples):
     """UserError when a graph and Keras differ on the same input."""
-    from kit import parity
+    from kit.network import parity
 
     reference = parity.Reference(path, samples)
     for graph in graphs:

@@ -13,12 +13,12 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from kit.cli import UserError, parser, run
-from kit.faults import FAULTS
-from kit.machine import CHANNELS, from_counts, simulate, to_counts, within_range
-from kit.params import is_simulation, load_params
-from kit.parts import PARTS, split
-from kit.records import EVENT_COLUMNS, Record, write_events, write_record
+from kit.base.cli import UserError, parser, run
+from kit.base.params import is_simulation, load_params
+from kit.record.records import EVENT_COLUMNS, Record, write_events, write_record
+from kit.source.faults import FAULTS
+from kit.source.machine import CHANNELS, from_counts, simulate, to_counts, within_range
+from kit.source.parts import PARTS, split
 
 FIRST_SAMPLE = np.datetime64("2020-01-06T00:00:00", "s")  # a Monday
 NAMES = [channel.name for channel in CHANNELS]

@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from kit import plots
-from kit.cli import UserError, counted, parser, read_json, run, write_bytes, write_text
-from kit.digest import sha256
-from kit.metrics import delays
-from kit.params import load_params
-from kit.records import read_events, read_record
-from kit.results import MEANINGS, grouped, shown_keys, written
-from kit.summary import float_form, seconds_per_sample, summary
+from kit.base.cli import UserError, counted, parser, read_json, run, write_bytes, write_text
+from kit.base.digest import sha256
+from kit.base.params import load_params
+from kit.detection.metrics import delays
+from kit.page import plots
+from kit.page.results import MEANINGS, grouped, shown_keys, written
+from kit.page.summary import float_form, seconds_per_sample, summary
+from kit.record.records import read_events, read_record
 
 DEVICE = ("step_int8", "step_dynamic", "step_float32", "keras")  # shown first: what is on a device
 COSTS = ("reference", "vus_pr_change", "vus_pr_relative_change", "event_recall_change",
@@ -99,9 +99,9 @@ def report(args):
 
 
 def render(context):
-    """The page: the template beside this script, filled."""
+    """The page: the template of kit.page, filled."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(__file__))),
+        loader=jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(plots.__file__))),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(written=lambda value, key: written(key, value), wrapped=wrapped)
     return environment.get_template("report.html.j2").render(context) + "\n"

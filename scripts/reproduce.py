@@ -27,9 +27,9 @@ from typing import NamedTuple
 
 import yaml
 
-from kit.cli import UserError, parser, run, write_text
-from kit.clones import ROOT, change_params, clone_head, repro
-from kit.difference import first_difference
+from kit.base.cli import UserError, parser, run, write_text
+from kit.rebuild.clones import ROOT, change_params, clone_head, repro
+from kit.rebuild.difference import first_difference
 
 LAUNCHER = os.path.join("scripts", "run")
 ELSEWHERE = "{clone}/.venv/bin/python {clone}/scripts/elsewhere.py "
@@ -69,7 +69,7 @@ def circumstances():
 
 
 def machines(cpus):
-    """CPU models of qemu's, which take longest, and this machine with other threads and caches."""
+    """CPU models of qemu's, which take longest, and this machine with other threads and eigen."""
     return [
         Circumstance(cpu, emulator="qemu-x86_64 -cpu %s" % cpu, needs="qemu-x86_64") for cpu in cpus
     ] + [

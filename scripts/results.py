@@ -10,8 +10,8 @@ between the marks `<!-- results -->` and `<!-- /results -->` of a Markdown file.
 import os
 import re
 
-from kit.cli import UserError, parser, read_json, run, write_text
-from kit.results import grouped, shown_keys, written
+from kit.base.cli import UserError, parser, read_json, run, write_text
+from kit.page.results import grouped, shown_keys, written
 
 
 def sizes(folder):

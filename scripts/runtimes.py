@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit import flatbuffer
-from kit.cli import UserError, parser, progress, run, write_json, write_text
-from kit.contenders import RUNTIMES
-from kit.interpreter import FORMS
-from kit.samples import read_samples
-from kit.worker import Refused, Worker
+from kit.base.cli import UserError, parser, progress, run, write_json, write_text
+from kit.bench.contenders import RUNTIMES
+from kit.bench.worker import Refused, Worker
+from kit.record.samples import read_samples
+from kit.runtime import flatbuffer
+from kit.runtime.interpreter import FORMS
 
 WINDOWS, STREAM = 50, 300
 FLOAT_MAX = 1e-5  # of the output's std: sums in another order
@@ -142,7 +142,7 @@ def output_of(venv, runtime, path, samples, scratch):
     A process for each file: where a runtime ends its process, that is a cell and not the end.
     """
     output = os.path.join(scratch, "output.npy")
-    with Worker(venv, "kit.contenders") as worker:
+    with Worker(venv, "kit.bench.contenders") as worker:
         worker.ask("run", runtime=runtime, model=path, samples=samples, output=output)
     return np.load(output)
 

@@ -12,9 +12,9 @@ import shutil
 import sys
 import tempfile
 
-from kit.cli import parser, read_json, run, write_json
-from kit.clones import ROOT, change_params, clone_head, repro
-from kit.params import load_params
+from kit.base.cli import parser, read_json, run, write_json
+from kit.base.params import load_params
+from kit.rebuild.clones import ROOT, change_params, clone_head, repro
 
 METRICS = os.path.join("reports", "evaluate", "metrics.json")
 

@@ -11,15 +11,15 @@ import os
 
 import numpy as np
 
-from kit.cli import atomic_path, parser, run, write_json, write_text
-from kit.params import load_params
-from kit.records import read_record
-from kit.windows import fit_scaler, model_input, scaler_to_json, windows_and_next
+from kit.base.cli import atomic_path, parser, run, write_json, write_text
+from kit.base.params import load_params
+from kit.record.records import read_record
+from kit.record.windows import fit_scaler, model_input, scaler_to_json, windows_and_next
 
 
 def build_model(units, n_channels, seed):
     """LSTM and Dense on (batch, any length, C) -> (batch, C), the forecast of the next sample."""
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
 
     def glorot(offset):
         # Keras' orthogonal default sums in an order that depends on the CPU's cache.
@@ -39,7 +39,7 @@ def build_model(units, n_channels, seed):
 
 def fit(model, params, train, validation):
     """Fit on (windows, next samples); returns {metric: [value per epoch]}."""
-    from kit.adam import ExactAdam
+    from kit.tf.adam import ExactAdam
 
     batches_per_epoch = -(-len(train[0]) // params["batch_size"])
     n_steps = batches_per_epoch * params["epochs"]
@@ -112,7 +112,7 @@ def start_tensorflow(seed, deterministic):
     if not deterministic:  # read when TensorFlow starts
         os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "true"
         os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "0"
-    from kit.tf115 import session, tf
+    from kit.tf.tf115 import session, tf
 
     tf.keras.backend.clear_session()  # else names would count the models of the process
     np.random.seed(seed)  # Keras shuffles the windows with it

@@ -18,8 +18,8 @@ import time
 import numpy as np
 import yaml
 
-from kit.cli import UserError, parser, progress, run, write_text
-from kit.params import load_params
+from kit.base.cli import UserError, parser, progress, run, write_text
+from kit.base.params import load_params
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run")
 SHORT, LONG = 1, 3  # epochs

@@ -12,8 +12,8 @@ import hashlib
 import json
 import os
 
-from kit.cli import UserError, parser, run
-from kit.clones import ROOT, git
+from kit.base.cli import UserError, parser, run
+from kit.rebuild.clones import ROOT, git
 
 PROVENANCE = "models/attest/provenance.jsonl"
 

@@ -6,7 +6,7 @@ CHANNELS, UNITS, STEPS = 3, 8, 6
 
 def save_forecaster(path, units=UNITS, channels=CHANNELS):
     """LSTM with sigmoid gates on an open time axis, Dense; the path as str."""
-    from kit.tf115 import session, tf
+    from kit.tf.tf115 import session, tf
 
     tf.keras.backend.clear_session()
     tf.keras.backend.set_session(session())

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from conftest import ROOT
 import attest
-from kit.cli import UserError
+from kit.base.cli import UserError
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 PIPELINE = """
 stages:
   make:
@@ -66,6 +66,17 @@ def verify(project, path):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True)
     return done.returncode, done.stdout
+
+
+def test_what_dvc_ignores_is_no_material(project):
+    shutil.copy(os.path.join(ROOT, ".dvcignore"), str(project))
+    for name in ("a.txt~", ".a.txt.swp", "__pycache__/a.cpython-37.pyc", "#a.txt#", ".gitignore"):
+        path = project / "data" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("left by a program")
+    before = (project / "models" / "attest" / "provenance.jsonl").read_text()
+    attest.main(["--out", "models/attest/provenance.jsonl"])
+    assert (project / "models" / "attest" / "provenance.jsonl").read_text() == before
 
 
 def test_a_statement_names_materials_command_and_products_by_hash(project):

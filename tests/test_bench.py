@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
+from conftest import ROOT
 import bench
-from kit import contenders
-from kit.cli import UserError
-from kit.network import Layer, Network
+from kit.base.cli import UserError
+from kit.bench import contenders
+from kit.network.description import Layer, Network
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 STEPS, CHANNELS, UNITS, OUTPUTS = 6, 3, 16, 2
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
 MISSING = [venv for venv in (".venv-tflite", ".venv-litert", ".venv-tflm", ".venv-peers")

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from conftest import ROOT
 import compare
 import seeds
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 
 
 def test_nested_keys_become_one():

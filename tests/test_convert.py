@@ -9,13 +9,14 @@ import sys
 import numpy as np
 import pytest
 
+from conftest import ROOT
 import convert
-from kit import flatbuffer
-from kit.cli import UserError
+from kit.base.cli import UserError
+from kit.runtime import flatbuffer
 from keras_models import CHANNELS, STEPS, UNITS, save_forecaster, walk
 
 pytestmark = pytest.mark.slow
-SCRIPTS = os.path.join(os.path.dirname(__file__), "..", "scripts")
+SCRIPTS = os.path.join(ROOT, "scripts")
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +218,7 @@ def test_place_that_cannot_be_written_costs_one_sentence(folder, tmp_path):
 
 
 def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
-    from kit import forms
+    from kit.network import forms
 
     def lost(network, *rest):
         layers = [item._replace(weights={key: a[..., ::-1] for key, a in item.weights.items()})
@@ -285,8 +286,8 @@ def test_windows_say_how_long_a_window_is(folder, tmp_path):
     (lambda whole: whole, "{}", "step.json: not the description of a frozen graph"),
 ])
 def test_damaged_graph_costs_one_sentence(folder, tmp_path, bytes_of, described, said):
-    from kit.forms import frozen
-    from kit.network import read_network
+    from kit.network.description import read_network
+    from kit.network.forms import frozen
 
     source = str(folder / "model.h5")
     graph = frozen(read_network(source), "step", None)
@@ -300,8 +301,8 @@ def test_damaged_graph_costs_one_sentence(folder, tmp_path, bytes_of, described,
 
 def test_converter_that_aborts_costs_one_sentence(tmp_path):
     """toco ends the process on a failed check; here a product whose sides do not fit."""
-    from kit import tflite
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
+    from kit.tflite import toco
 
     graph = tf.Graph()
     with graph.as_default():
@@ -311,7 +312,7 @@ def test_converter_that_aborts_costs_one_sentence(tmp_path):
     path = tmp_path / "odd.pb"
     path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(UserError, match="converter refuses this graph: Check failed"):
-        tflite.converted(str(path), {"inputs": [{"name": "x", "shape": [1, 28]}],
+        toco.converted(str(path), {"inputs": [{"name": "x", "shape": [1, 28]}],
                                      "outputs": [{"name": "y"}]})
 
 

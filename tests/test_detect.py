@@ -11,12 +11,12 @@ import time
 import numpy as np
 import pytest
 
+from conftest import ROOT
 import detect
-from kit.cli import UserError
-from kit.stream import Alarms, Envelope, StreamDetector
-from kit.windows import Scaler
+from kit.base.cli import UserError
+from kit.detection.stream import Alarms, Envelope, StreamDetector
+from kit.record.windows import Scaler
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 SCRIPT = os.path.join(ROOT, "scripts", "detect.py")
 MODERN = os.path.join(ROOT, ".venv-litert", "bin", "python")
 
@@ -53,7 +53,7 @@ def kit(tmp_path, monkeypatch):
     """A folder with a log of two channels, with an alarm in row 6, and all that detect reads."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("detect.Model", Persistence)
-    monkeypatch.setattr("kit.stream.Scorer", LargestResidual)
+    monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
     (tmp_path / "step_int8.tflite").write_bytes(b"")
     (tmp_path / "detectors.json").write_text(json.dumps({"step_int8": FITTED}))
     (tmp_path / "scaler.json").write_text(
@@ -217,7 +217,7 @@ def test_alarms_are_the_runs_of_high_scores_however_they_are_cut(cut):
 
 @pytest.mark.parametrize("cut", [1, 2, 7, 40])
 def test_a_stream_in_pieces_scores_as_the_whole(cut, monkeypatch):
-    monkeypatch.setattr("kit.stream.Scorer", LargestResidual)
+    monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
     rng = np.random.Generator(np.random.PCG64(2))
     values = rng.normal(size=(40, 2))
     values[rng.random(values.shape) < 0.2] = np.nan

@@ -5,15 +5,18 @@ import os
 import pytest
 import yaml
 
-ROOT = os.path.join(os.path.dirname(__file__), "..")
+from conftest import ROOT
+
+
+MACHINE = "scripts/kit/source/machine.py"
 
 with open(os.path.join(ROOT, "dvc.yaml")) as _file:
     STAGES = yaml.safe_load(
-        _file.read().replace("${generate.source}", "scripts/kit/machine.py"))["stages"]
+        _file.read().replace("${generate.source}", MACHINE))["stages"]
 
 
 def source_of(module):
-    """kit.cli -> scripts/kit/cli.py"""
+    """kit.base.cli -> scripts/kit/base/cli.py"""
     return "scripts/%s.py" % module.replace(".", "/")
 
 
@@ -51,23 +54,42 @@ def script_of(stage):
 
 
 def sources(stage):
-    """The scripts and modules that a stage lists as dependencies."""
+    """The scripts, rooms and modules that a stage lists as dependencies."""
     return {dep for dep in STAGES[stage]["deps"] if dep.startswith("scripts/")}
 
 
+def rooms(modules):
+    """scripts/kit/base/cli.py -> scripts/kit/base; what is in no room stays."""
+    return {os.path.dirname(path) if path.startswith("scripts/kit/") else path for path in modules}
+
+
 def test_the_closure_follows_imports_inside_functions():
-    assert "scripts/kit/adam.py" in closure("scripts/train.py")
-    assert "scripts/kit/tf115.py" in closure("scripts/train.py")
+    assert "scripts/kit/tf/adam.py" in closure("scripts/train.py")
+    assert "scripts/kit/tf/tf115.py" in closure("scripts/train.py")
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
-def test_a_stage_depends_on_its_script_and_on_every_module_that_it_reaches(stage):
-    expected = closure(script_of(stage)) | {"scripts/run"}
+def test_a_stage_depends_on_its_script_and_on_every_room_that_it_reaches_and_no_other(stage):
+    expected = rooms(closure(script_of(stage))) | {"scripts/run"}
     if stage == "attest":  # hashes what every stage depends on
         expected |= {dep for other in STAGES for dep in sources(other)}
-    assert {dep for dep in sources(stage) if not dep.endswith(".j2")} == {
-        dep for dep in expected if not dep.endswith(".j2")}
+    listed = sources(stage) - {MACHINE}  # the source, beside its own room
+    assert listed == expected - {MACHINE}
     assert "requirements.lock" in STAGES[stage]["deps"]
+
+
+def test_rooms_do_not_import_in_a_circle():
+    reads = {}
+    for folder, _, names in os.walk(os.path.join(ROOT, "scripts", "kit")):
+        for name in names:
+            if name.endswith(".py"):
+                path = os.path.relpath(os.path.join(folder, name), ROOT)
+                reads.setdefault(os.path.dirname(path), set()).update(rooms(imports(path)))
+    while reads:
+        leaves = [room for room, others in reads.items() if not (others & set(reads)) - {room}]
+        assert leaves, "a circle among %s" % sorted(reads)
+        for room in leaves:
+            del reads[room]
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from conftest import ROOT
 import evaluate
-from kit import forecasts, scores
-from kit.cli import UserError
-from kit.records import Record, write_events, write_record
+from kit.base.cli import UserError
+from kit.detection import forecasts, scores
+from kit.record.records import Record, write_events, write_record
 
 EVENTS = pd.DataFrame({"start": [10, 50], "end": [14, 60], "kind": ["spike", "drift"],
                        "channels": ["a", "b"], "severity": ["plain", "hard"]})
@@ -162,7 +163,7 @@ class Case:
             json.dump({"channels": ["a", "b"], "mean": [0, 0], "std": [0.7, 0.7]}, file)
         with open(self.path("history.csv"), "w") as file:
             file.write("epoch,mse\n1,0.5\n")
-        with open(os.path.join(os.path.dirname(__file__), "smoke.yaml")) as file:
+        with open(os.path.join(ROOT, "tests", "smoke.yaml")) as file:
             params = yaml.safe_load(file)
         with open(self.path("params.yaml"), "w") as file:
             yaml.safe_dump(params, file)
@@ -174,7 +175,7 @@ class Case:
         """An LSTM, its frozen window and one .tflite of the step form."""
         import convert
         import freeze
-        from kit.tf115 import tf
+        from kit.tf.tf115 import tf
 
         tf.keras.backend.clear_session()
         tf.compat.v1.set_random_seed(1)

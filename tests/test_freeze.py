@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pytest
 
+from conftest import ROOT
 import freeze
-from kit.cli import UserError
+from kit.base.cli import UserError
 from keras_models import CHANNELS, STEPS, UNITS, save_forecaster, walk
 
 pytestmark = pytest.mark.slow
-SCRIPTS = os.path.join(os.path.dirname(__file__), "..", "scripts")
+SCRIPTS = os.path.join(ROOT, "scripts")
 FORMS = ["--form", "window", "--form", "step", "--form", "fused"]
 
 
@@ -46,7 +47,7 @@ def test_graphs_are_written_with_their_ends(h5, tmp_path, capsys):
 
 
 def test_weights_are_constants_and_any_batch_runs(h5, tmp_path):
-    from kit.tf115 import load_keras, session, tf
+    from kit.tf.tf115 import load_keras, session, tf
 
     freeze.main(arguments(h5, tmp_path))
     definition = tf.compat.v1.GraphDef.FromString((tmp_path / "window.pb").read_bytes())
@@ -62,7 +63,7 @@ def test_weights_are_constants_and_any_batch_runs(h5, tmp_path):
 
 def test_graph_that_computes_something_else_is_not_written(h5, tmp_path, monkeypatch):
     """As when the weights were lost on the way and fresh ones took their place."""
-    from kit import forms
+    from kit.network import forms
 
     def lost(network, *rest):
         layers = [item._replace(weights={key: 0.5 * a for key, a in item.weights.items()})

@@ -6,14 +6,14 @@ import pytest
 import yaml
 from sklearn.metrics import average_precision_score
 
+from conftest import ROOT
 import generate
-from kit.cli import UserError
-from kit.machine import to_counts
-from kit.params import load_params
-from kit.records import labels, read_events, read_record
+from kit.base.cli import UserError
+from kit.base.params import load_params
+from kit.record.records import labels, read_events, read_record
+from kit.source.machine import to_counts
 
-ROOT = os.path.join(os.path.dirname(__file__), "..")
-SMOKE = os.path.join(os.path.dirname(__file__), "smoke.yaml")
+SMOKE = os.path.join(ROOT, "tests", "smoke.yaml")
 
 
 def section(path=os.path.join(ROOT, "params.yaml"), **changes):

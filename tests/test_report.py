@@ -17,13 +17,13 @@ import pytest
 import yaml
 from PIL import Image
 
+from conftest import ROOT
 import report
-from kit import plots
-from kit.cli import UserError
-from kit.records import Record, write_events, write_record
-from kit.results import HEADLINE, written
+from kit.base.cli import UserError
+from kit.page import plots
+from kit.page.results import HEADLINE, written
+from kit.record.records import Record, write_events, write_record
 
-ROOT = os.path.join(os.path.dirname(__file__), "..")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                 None)
 N = 2500

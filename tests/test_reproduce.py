@@ -8,10 +8,10 @@ import sys
 import pytest
 import yaml
 
+from conftest import ROOT
 import reproduce
-from kit.cli import UserError
+from kit.base.cli import UserError
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 LOCK = {"stages": {
     "convert": {"deps": [{"path": "models/freeze"}], "outs": [{"path": "models/c.tflite", "md5": "3"}]},
     "freeze": {"deps": [{"path": "data/a.csv"}],

@@ -7,8 +7,8 @@ import yaml
 
 import results
 from conftest import ROOT
-from kit.cli import UserError, read_json
-from kit.results import HEADLINE, group_of, grouped, written
+from kit.base.cli import UserError, read_json
+from kit.page.results import HEADLINE, group_of, grouped, written
 
 METRICS = {
     "floor_all": {"vus_pr": 0.04, "auc_pr": 0.027, "event_recall": 1.0,

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from conftest import ROOT
 import reproduce
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_libm_gives_the_same_bits_on_two_cpus_and_would_not_without_its_pin(kit)
 LONG_SUMS = """
 import hashlib
 import numpy as np
-from kit.tf115 import session, tf
+from kit.tf.tf115 import session, tf
 
 a, b = (np.random.RandomState(0).randn(*shape).astype("f") for shape in ((64, 512), (512, 64)))
 with session() as running:

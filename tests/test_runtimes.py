@@ -9,12 +9,12 @@ import shutil
 import numpy as np
 import pytest
 
+from conftest import ROOT
 import runtimes
-from kit import flatbuffer
-from kit.cli import UserError
-from kit.worker import Refused, Worker
+from kit.base.cli import UserError
+from kit.bench.worker import Refused, Worker
+from kit.runtime import flatbuffer
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 MODELS = os.path.join(ROOT, "models", "convert")
 MISSING = [venv for venv, _ in runtimes.RUNTIMES.values()
            if not os.path.exists(os.path.join(ROOT, venv, "bin", "python"))]
@@ -128,7 +128,7 @@ def commands(tmp_path, monkeypatch):
         "def quiet(): raise ValueError('no file')\n"
         "def leave(): os._exit(7)\n"
         "COMMANDS = {f.__name__: f for f in (double, fail, quiet, leave)}\n")
-    monkeypatch.setattr("kit.worker.SCRIPTS",
+    monkeypatch.setattr("kit.bench.worker.SCRIPTS",
                         os.path.join(ROOT, "scripts") + os.pathsep + str(tmp_path))
     return "commands"
 
@@ -150,8 +150,8 @@ def test_a_process_that_ends_is_a_refusal(commands):
 
 
 def test_a_missing_environment_says_how_to_build_it():
-    with pytest.raises(UserError, match="scripts/environments nothere"):
-        Worker(".venv-nothere", "kit.contenders")
+    with pytest.raises(UserError, match="scripts/setup nothere"):
+        Worker(".venv-nothere", "kit.bench.contenders")
 
 
 # --- the real runtimes ------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+from conftest import ROOT
+
 TOOLS = ["sh", "cat", "cmp", "cp", "dirname", "grep", "ln", "rm", "env", "mkdir", "touch", "chmod", "ls",
          "sed"]
 
@@ -25,9 +26,11 @@ def kit(tmp_path):
     """A project with its set-up script and locks, and a PATH of basic tools alone."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "home").mkdir()
-    (tmp_path / "kit" / "scripts").mkdir(parents=True)
+    for folder in ("scripts", "environments"):
+        (tmp_path / "kit" / folder).mkdir(parents=True)
     shutil.copy(os.path.join(ROOT, "scripts", "setup"), str(tmp_path / "kit" / "scripts"))
-    for lock in ("requirements.lock", "requirements-dvc.lock"):
+    for lock in ("requirements.lock", "environments/dvc.lock", "environments/litert.lock",
+                 "environments/tflite.lock"):
         (tmp_path / "kit" / lock).write_text(LOCK % lock)
     for tool in TOOLS:
         (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
@@ -45,23 +48,36 @@ def fake(kit, name, body):
 PYTHON = """
 case "$*" in
   *"sys.version_info[:2] == (3, 7)"*) [ {version} = 3.7 ];;
-  *"sys.version_info >= (3, 9)"*) [ {version} != 3.7 ];;
+  *"sys.version_info >= (3, 9)"*|*"(3, 10) <= sys.version_info"*) [ {version} != 3.7 ];;
   "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" &&
-     case "$3" in *-dvc) names="dvc uv";; *) names=pytest;; esac
-     for name in $names; do
-       printf '#!%s\\nexit 1\\n' "$PWD/$3/bin/python" >"$3/bin/$name"; chmod +x "$3/bin/$name"
-     done;;
+     case "$3" in *-dvc) name=dvc; printf '%s' "$UV" >"$3/bin/uv"; chmod +x "$3/bin/uv";;
+       *) name=pytest;; esac
+     printf '#!%s\\nexit 1\\n' "$PWD/$3/bin/python" >"$3/bin/$name"; chmod +x "$3/bin/$name";;
   "-m pip "*) echo "{version} $*" >>installed
      site=${{0%/bin/python}}/lib/python{version}/site-packages
      mkdir -p "$site/thing-1.0.dist-info";;
 esac"""
 
 
-def set_up(kit, folder="kit"):
+# Stands for uv: an environment that it makes holds the lock it was filled from, and its interpreter.
+UV = """#!/bin/sh
+case "$1" in
+  venv) shift; while [ $# -gt 1 ]; do [ "$1" = --python ] && python=$2; shift; done
+     mkdir -p "$1/bin"; echo "VIRTUAL_ENV=$PWD/$1" >"$1/bin/activate"; echo "$python" >"$1/made_by";;
+  pip) [ ! -e offline ] || exit 1
+     case "$*" in *--require-hashes*) ;; *) exit 1;; esac
+     while [ $# -gt 1 ]; do [ "$1" = --python ] && venv=$2; shift; done
+     cp "$1" "$venv/holds";;
+  python) exit 1;;
+esac
+"""
+
+
+def set_up(kit, *names, folder="kit"):
     return subprocess.run(
-        ["sh", "scripts/setup"], cwd=str(kit / folder), stdout=subprocess.PIPE,
+        ["sh", "scripts/setup"] + list(names), cwd=str(kit / folder), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, universal_newlines=True,
-        env={"PATH": str(kit / "bin"), "HOME": str(kit / "home")})
+        env={"PATH": str(kit / "bin"), "HOME": str(kit / "home"), "UV": UV})
 
 
 def test_both_environments_come_from_their_locks_without_resolving(kit):
@@ -97,7 +113,7 @@ def test_what_builds_a_package_is_installed_first_from_the_same_lock(kit):
     assert set_up(kit).returncode == 0
     installed = (kit / "kit" / "installed").read_text().splitlines()
     assert [line.split()[-1] for line in installed[:2]] == [
-        ".venv-dvc/builders.lock", "requirements-dvc.lock"]
+        ".venv-dvc/builders.lock", "environments/dvc.lock"]
     assert (kit / "kit" / ".venv-dvc" / "builders.lock").read_text() == (
         "setuptools==68.0 \\\n    --hash=sha256:00\n")
 
@@ -119,7 +135,7 @@ def test_an_interrupted_build_and_a_moved_folder_are_built_anew(kit):
     (kit / "kit" / ".venv" / "requirements.lock").unlink()
     assert "TensorFlow" in set_up(kit).stderr
     (kit / "kit").rename(kit / "moved")
-    done = set_up(kit, "moved")
+    done = set_up(kit, folder="moved")
     assert done.returncode == 0 and "DVC" in done.stderr and "TensorFlow" in done.stderr
 
 
@@ -175,3 +191,54 @@ def test_when_nothing_changed_it_starts_no_interpreter(kit):
         fake(kit, name, "touch %s" % (kit / "started"))
     assert set_up(kit).returncode == 0
     assert not (kit / "started").exists()
+
+
+# --- the environments beside these two ----------------------------------------------------------
+
+
+@pytest.fixture
+def base(kit):
+    """A project in which the two environments are there."""
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    assert set_up(kit).returncode == 0
+    return kit
+
+
+def test_one_beside_holds_what_its_lock_says(base):
+    assert set_up(base, "tflite", "litert").returncode == 0
+    for name, python in (("tflite", ".venv/bin/python"), ("litert", "python3")):
+        venv = base / "kit" / (".venv-" + name)
+        assert (venv / "holds").read_text() == LOCK % ("environments/%s.lock" % name)
+        assert (venv / "made_by").read_text().strip() == python
+
+
+def test_the_two_are_built_before_one_beside(kit):
+    fake(kit, "python3", PYTHON.format(version="3.11"))
+    fake(kit, "python3.7", PYTHON.format(version="3.7"))
+    assert set_up(kit, "litert").returncode == 0
+    assert (kit / "kit" / ".venv-litert" / "holds").exists()
+    assert (kit / "kit" / ".venv" / "requirements.lock").exists()
+
+
+def test_one_beside_stays_until_its_lock_changes(base):
+    set_up(base, "tflite")
+    holds = base / "kit" / ".venv-tflite" / "holds"
+    holds.write_text("as it was")
+    assert set_up(base, "tflite").stderr == "" and holds.read_text() == "as it was"
+    (base / "kit" / "environments" / "tflite.lock").write_text("# changed\n")
+    assert set_up(base, "tflite").returncode == 0 and holds.read_text() == "# changed\n"
+
+
+def test_an_interrupted_build_of_one_beside_is_built_anew(base):
+    (base / "kit" / "offline").touch()
+    assert set_up(base, "tflite").returncode != 0
+    (base / "kit" / "offline").unlink()
+    assert set_up(base, "tflite").returncode == 0
+    assert (base / "kit" / ".venv-tflite" / "holds").exists()
+
+
+def test_an_unknown_name_is_told_before_anything_is_built(kit):
+    done = set_up(kit, "other")
+    assert done.returncode == 1 and "there is no environments/other.lock" in done.stderr
+    assert not (kit / "kit" / ".venv-dvc").exists()

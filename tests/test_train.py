@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
+from conftest import ROOT
 import train
-from kit.records import Record, write_record
+from kit.record.records import Record, write_record
 
 TRAIN = {"seed": 1, "window_steps": 8, "units": 6, "window_stride": 2, "batch_size": 16,
          "epochs": 3, "learning_rate": 0.02, "deterministic": True}
@@ -30,7 +31,7 @@ def runs(tmp_path_factory):
         time=record.time[:400], values=record.values[:400]))
     write_record(str(folder / "validation.csv"), record._replace(
         time=record.time[400:], values=record.values[400:]))
-    with open(os.path.join(os.path.dirname(__file__), "smoke.yaml")) as file:
+    with open(os.path.join(ROOT, "tests", "smoke.yaml")) as file:
         params = yaml.safe_load(file)
     params["train"] = TRAIN
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -63,7 +64,7 @@ def test_the_loss_falls_and_the_files_say_what_they_are(runs):
 def test_the_model_takes_any_length_and_holds_no_optimizer(runs):
     import h5py
 
-    from kit.tf115 import load_keras
+    from kit.tf.tf115 import load_keras
 
     model = load_keras(str(runs / "one" / "keras_model.h5"))
     assert model.input_shape == (None, None, 2) and model.output_shape == (None, 2)

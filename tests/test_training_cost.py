@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 import training_cost
-from kit.cli import UserError
+from kit.base.cli import UserError
 
 
 def test_an_epoch_is_what_two_more_of_them_take():

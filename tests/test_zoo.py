@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 import convert
-from kit.cli import UserError
-from kit.network import read_network
-from kit.samples import Samples
+from kit.base.cli import UserError
+from kit.network.description import read_network
+from kit.record.samples import Samples
 
 C, T = 3, 5
 pytestmark = pytest.mark.slow
 
 
 def layers():
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
 
     return tf.keras.layers
 
 
 def sequential(*built, steps=T, channels=C):
     """A Sequential whose first layer takes (steps, channels)."""
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
 
     model = tf.keras.Sequential()
     model.add(tf.keras.layers.InputLayer((steps, channels)))
@@ -32,7 +32,7 @@ def sequential(*built, steps=T, channels=C):
 
 
 def functional(*built, steps=T, channels=C):
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
 
     value = source = tf.keras.layers.Input((steps, channels))
     for layer in built:
@@ -42,7 +42,7 @@ def functional(*built, steps=T, channels=C):
 
 def v2(name):
     """A layer as tf.compat.v2 has it (its GRU resets after the product)."""
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
 
     return getattr(tf.compat.v2.keras.layers, name)
 
@@ -191,7 +191,7 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
 
 
 def stateful():
-    from kit.tf115 import tf
+    from kit.tf.tf115 import tf
 
     return tf.keras.Sequential([
         lstm(stateful=True, batch_input_shape=(1, T, C)), dense()])
@@ -216,7 +216,7 @@ def saved(tmp_path_factory):
 
     def save(name):
         if name not in known:
-            from kit.tf115 import session, tf
+            from kit.tf.tf115 import session, tf
 
             tf.keras.backend.clear_session()
             tf.keras.backend.set_session(session())
@@ -235,7 +235,7 @@ def saved(tmp_path_factory):
 def job(path, known):
     """Random walks that come back to zero, as data; the reference is computed once per model."""
     if path not in known:
-        from kit.parity import Reference
+        from kit.network.parity import Reference
 
         network = read_network(path)
         rng = np.random.Generator(np.random.PCG64(3))

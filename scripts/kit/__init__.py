@@ -1,1 +1,0 @@
-"""What two scripts share, or what is science on its own. Flat, and without circles."""

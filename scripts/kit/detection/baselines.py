@@ -1,0 +1,117 @@
+"""Simple detectors that a model must beat, and floors that any detector must.
+
+Each takes standardised samples (n, C), NaN where missing, and gives evidence (n, D) for
+`scores.Scorer`, which then smooths and thresholds it as it does a model's residuals. What is fitted
+is fitted on normal data. Missing samples hold the last value.
+"""
+import numpy as np
+
+from kit.record.stretches import hold_last
+
+BLOCK = 1 << 16  # windows in memory at once, and at most so many to fit on
+
+
+def rolling_z(samples, window):
+    """Largest |z| of each sample against the `window` samples before it, (n, 1)."""
+    filled = hold_last(samples)
+    # in float64: float32 loses the variance among the squares of a long record
+    sums = np.cumsum(np.pad(filled, ((1, 0), (0, 0))), axis=0, dtype=float)  # (n + 1, C)
+    squares = np.cumsum(np.pad(filled ** 2, ((1, 0), (0, 0))), axis=0, dtype=float)
+    mean = (sums[window:-1] - sums[:-window - 1]) / window  # of samples t - window .. t - 1
+    variance = (squares[window:-1] - squares[:-window - 1]) / window - mean ** 2
+    z = np.full(filled.shape, np.nan)
+    # a flat stretch has no variance of its own: a hundredth of the channel's is the least
+    z[window:] = (filled[window:] - mean) / np.sqrt(np.maximum(variance, 1e-4))
+    return np.abs(z).max(axis=1, keepdims=True)
+
+
+def global_max_z(samples):
+    """Largest |z| of each sample against the train part, (n, 1)."""
+    return np.abs(hold_last(samples)).max(axis=1, keepdims=True)
+
+
+def fit_pca(train, kept_variance):
+    """Principal axes (C, k) that hold this share of the variance of `train`, one less than C.
+
+    All axes would leave no residual, and channels that do not correlate may need all.
+    """
+    from sklearn.decomposition import PCA
+
+    filled = hold_last(train)
+    axes = PCA(n_components=kept_variance, svd_solver="full").fit(filled).components_.T
+    return axes[:, :filled.shape[1] - 1]
+
+
+def pca_residual(samples, axes):
+    """Squared distance of each sample to the principal plane, (n, 1)."""
+    filled = hold_last(samples)
+    residual = filled - filled @ axes @ axes.T
+    return np.square(residual).sum(axis=1, keepdims=True)
+
+
+def lagged(filled, window):
+    """The windows before each sample from `window` on, as a view (n - window, window, C)."""
+    return np.lib.stride_tricks.as_strided(
+        filled, (len(filled) - window, window, filled.shape[1]),
+        (filled.strides[0],) + filled.strides, writeable=False)
+
+
+def fit_linear_forecaster(train, window, penalty):
+    """Ridge regression from a flattened window to the sample after it, on evenly spread windows."""
+    from sklearn.linear_model import Ridge
+
+    filled = hold_last(train)
+    windows, after = lagged(filled, window), filled[window:]
+    stride = -(-len(windows) // BLOCK)
+    windows, after = windows[::stride], after[::stride]
+    return Ridge(alpha=penalty).fit(windows.reshape(len(windows), -1), after)
+
+
+def linear_forecasts(model, samples, window):
+    """Forecast of each sample from the window before it, (n, C), NaN in the first `window`."""
+    windows, forecasts = lagged(hold_last(samples), window), np.full(samples.shape, np.nan)
+    for start in range(0, len(windows), BLOCK):
+        block = windows[start:start + BLOCK]
+        forecasts[window + start:window + start + len(block)] = model.predict(
+            block.reshape(len(block), -1))
+    return forecasts
+
+
+def changes(samples):
+    """Samples and their first differences, (n, 2 C)."""
+    filled = hold_last(samples)
+    return np.concatenate([filled, np.diff(filled, axis=0, prepend=filled[:1])], axis=1)
+
+
+def fit_isolation_forest(train, trees, seed):
+    """Isolation forest (Liu 2008) on samples and their changes."""
+    from sklearn.ensemble import IsolationForest
+
+    return IsolationForest(n_estimators=trees, random_state=seed).fit(changes(train))
+
+
+def isolation(forest, samples):
+    """The forest's anomaly score of each sample, (n, 1)."""
+    return -forest.score_samples(changes(samples))[:, None]
+
+
+def one_liners(samples):
+    """Every score that one threshold on one channel can make, as {name: (n,)}.
+
+    value: above, below, away from the mean; `difference`: the same of the first difference.
+    """
+    filled = hold_last(samples)
+    steps = np.diff(filled, axis=0, prepend=filled[:1])
+    return {"channel_threshold": signed(filled), "difference_threshold": signed(steps)}
+
+
+def signed(values):
+    """Columns above, below and away from zero: (n, 3 C)."""
+    return np.concatenate([values, -values, np.abs(values)], axis=1)
+
+
+def floors(n_samples, rng):
+    """Scores that know nothing about the data, as {name: (n,)}."""
+    return {"floor_random": rng.random(n_samples),
+            "floor_all": np.ones(n_samples),
+            "floor_position": np.arange(n_samples) / n_samples}

@@ -1,0 +1,114 @@
+"""What each model file forecasts on a record: Keras .h5, frozen .pb and .tflite of any form.
+
+Files run in processes of their own, and long records in blocks, so that two cores are busy; neither
+the number of processes nor the order in which they finish has a part in the result.
+"""
+import functools
+import multiprocessing
+import os
+
+import numpy as np
+
+from kit.base.cli import UserError, progress, read_json
+from kit.record.windows import windows_and_next
+
+BLOCK = 4000  # windows in one piece of work
+BATCH = 500
+
+
+def processes(number=2):
+    """A pool of processes that start from nothing: TensorFlow does not survive a fork.
+
+    On an emulated CPU they are forked, before TensorFlow is imported: an interpreter that is
+    started anew would run on the machine's own.
+    """
+    method = "fork" if os.environ.get("EMULATOR") else "spawn"
+    return multiprocessing.get_context(method).Pool(number)
+
+
+def forecast_all(pool, paths, parts, window):
+    """Forecast of each sample from those before it: {path: [(n, C) float32 per part]}.
+
+    parts : list of (n, C) float32, without gaps; window : samples that a model of open length sees.
+    The first samples, before which no window fits, have NaN.
+    """
+    forms = dict(zip(paths, pool.map(form_of, paths, chunksize=1)))
+    work = [piece for path in paths for piece in pieces(path, forms[path], parts, window)]
+    forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
+                 for path in paths}
+    results = progress(pool.imap(run_piece, work), "forecasts", total=len(work))
+    for (path, part, start, stop, _, _), block in zip(work, results):
+        if block.shape[1:] != parts[part].shape[1:]:
+            raise UserError("%s gives %s per window; a forecast of the %d channels is needed"
+                            % (path, block.shape[1:], parts[part].shape[1]))
+        forecasts[path][part][start:stop] = block
+    return forecasts
+
+
+def form_of(path):
+    """The form of a model file and the length of its window (None where it is open)."""
+    if path.endswith(".h5"):
+        return "keras", None
+    if path.endswith(".pb"):
+        return "frozen", None
+    model = tflite_model(path)
+    return model.form, None if model.form == "step" else int(model.input_shape[0])
+
+
+def tflite_model(path):
+    from kit.runtime.interpreter import Model
+
+    try:
+        return Model(path)
+    except UserError as error:
+        raise UserError("%s: %s" % (path, error) if path not in str(error) else str(error))
+
+
+def pieces(path, form, parts, window):
+    """Pieces of work: (path, part, start, stop, samples, form), samples as the form needs them."""
+    kind, own_window = form
+    steps = own_window or window
+    for number, part in enumerate(parts):
+        block = len(part) if kind == "step" else BLOCK
+        for start in range(steps, len(part), block):
+            stop = min(start + block, len(part))
+            first = 0 if kind == "step" else start - steps
+            yield path, number, start, stop, part[first:stop], (kind, steps)
+
+
+def run_piece(piece):
+    """Forecasts (stop - start, C) of one piece of work."""
+    path, _, start, stop, samples, (kind, steps) = piece
+    model = loaded(path, kind)
+    if kind == "step":  # the output after a sample forecasts the next
+        model.reset()
+        return model.stream(samples[:-1])[start - 1:]
+    windows, _ = windows_and_next(samples, steps)
+    if kind in ("window", "fused"):
+        return model.predict(windows)
+    return np.concatenate([model(np.ascontiguousarray(windows[i:i + BATCH]))
+                           for i in range(0, len(windows), BATCH)])
+
+
+@functools.lru_cache(maxsize=2)
+def loaded(path, kind):
+    """A .tflite Model, or a function from windows to forecasts; kept for the next piece."""
+    if kind == "keras":
+        from kit.tf.tf115 import load_keras
+
+        return load_keras(path).predict_on_batch
+    return frozen_graph(path) if kind == "frozen" else tflite_model(path)
+
+
+def frozen_graph(path):
+    """A function from windows (n, T, C) to a frozen window graph's output."""
+    from kit.tf.tf115 import session, tf
+
+    signature = read_json(os.path.splitext(path)[0] + ".json")
+    names = [signature[side][0]["name"] + ":0" for side in ("outputs", "inputs")]
+    definition = tf.compat.v1.GraphDef()
+    with open(path, "rb") as file:
+        definition.ParseFromString(file.read())
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(definition, name="")
+    return session(graph).make_callable(names[0], names[1:])

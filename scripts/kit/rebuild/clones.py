@@ -1,0 +1,47 @@
+"""Throwaway clones of HEAD in which the whole pipeline runs again, without DVC's cache."""
+import os
+import subprocess
+
+import yaml
+
+from kit.base.cli import UserError, write_text
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+
+
+def git(*words, folder=ROOT):
+    """The text that a git command prints; UserError with git's own words when it fails."""
+    done = subprocess.run(("git", "-C", folder) + words, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    if done.returncode:
+        raise UserError("git %s: %s" % (words[0], done.stderr.decode("utf-8", "replace").strip()))
+    return done.stdout.decode("utf-8")
+
+
+def clone_head(folder):
+    """Clone HEAD into a folder, with links to the environments of this project."""
+    git("clone", "-q", ROOT, folder)
+    for name in (".venv", ".venv-dvc"):
+        os.symlink(os.path.realpath(os.path.join(ROOT, name)), os.path.join(folder, name))
+
+
+def change_params(clone, changes):
+    """Set values of params.yaml in a clone; changes: {section: {key: value}}."""
+    path = os.path.join(clone, "params.yaml")
+    with open(path, encoding="utf-8") as file:
+        params = yaml.safe_load(file)
+    for section, values in changes.items():
+        params[section].update(values)
+    write_text(path, yaml.safe_dump(params, sort_keys=False))
+
+
+def repro(clone, log, environment, shell=(), umask=0o022):
+    """Run every stage in a clone, what it prints into a log file; UserError with its last lines."""
+    usual = ["sh", "-c", 'umask %03o; exec "$@"' % umask, "sh"]
+    with open(log, "w") as file:
+        status = subprocess.call(
+            usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"],
+            cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    if status:
+        with open(log, errors="replace") as file:
+            raise UserError("`dvc repro` in %s failed:\n%s" % (clone, "".join(file.readlines()[-20:])))

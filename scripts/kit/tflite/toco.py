@@ -1,0 +1,274 @@
+"""1.15's converter from a frozen graph to a .tflite, and what to make sure of in the result."""
+import collections
+import faulthandler
+import hashlib
+import os
+import pickle
+import sys
+
+import numpy as np
+
+from kit.base.cli import UserError
+from kit.runtime import flatbuffer
+from kit.tf.tf115 import quiet_stderr, tf
+
+from tensorflow.lite.python import convert as _toco
+
+
+LONG_GRAPH_NODES = 6000
+FUSED_ACTIVATION = {"linear": 0, "relu": 1, "tanh": 4}  # the converter always writes tanh
+
+
+def converted(pb_path, signature, dynamic=False):
+    """The Model dict of a frozen graph: TFLiteConverter.from_frozen_graph.
+
+    signature : the .json beside the .pb, with inputs and outputs (name, shape)
+    dynamic : weights in int8, quantized by the converter; activations stay float
+    """
+    try:
+        converter = tf.lite.TFLiteConverter.from_frozen_graph(
+            pb_path,
+            input_arrays=[item["name"] for item in signature["inputs"]],
+            output_arrays=[item["name"] for item in signature["outputs"]],
+            input_shapes={item["name"]: item["shape"] for item in signature["inputs"]})
+    except (OSError, ValueError) as error:  # protobuf's errors become the second
+        raise UserError("%s: no frozen graph of its .json's inputs and outputs: %s"
+                        % (pb_path, _reason(error)))
+    if len(converter._graph_def.node) > LONG_GRAPH_NODES:
+        print("a long graph: the converter takes the square of its length, a minute or more",
+              file=sys.stderr)
+    if dynamic:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    try:
+        return flatbuffer.read(converter.convert())
+    except (_toco.ConverterError, ValueError) as error:
+        raise UserError("%s: 1.15's converter refuses this graph: %s"
+                        % (os.path.basename(pb_path), _reason(error)))
+
+
+def _reason(error):
+    """The telling line of the converter's long message."""
+    text = " ".join(str(error).split())
+    for mark in ("Here is a list of operators for which you will need custom implementations:",
+                 "Check failed:"):
+        if mark in text:
+            return text[text.index(mark):][:200]
+    return text[:200]
+
+
+def _in_child(convert):
+    """Wrap toco so that it runs in a forked child: where it aborts, this process lives on.
+
+    In the process itself (not as a subprocess that imports TensorFlow anew) a conversion takes a
+    quarter of a second; but toco ends the process on a failed check.
+    """
+    def forked(*args, **kwargs):
+        reader, writer = os.pipe()
+        with quiet_stderr() as log:
+            child = os.fork()
+            if not child:
+                _answer(writer, convert, args, kwargs)
+            os.close(writer)
+            with os.fdopen(reader, "rb") as pipe:
+                answer = pipe.read()
+            os.waitpid(child, 0)
+            log.seek(0)
+            said = log.read().decode("utf-8", "replace")
+        if not answer:
+            raise _toco.ConverterError(said or "the converter ended without a word")
+        ok, value = pickle.loads(answer)
+        if not ok:
+            raise _toco.ConverterError(value)
+        return value
+    return forked
+
+
+def _answer(writer, convert, args, kwargs):
+    """In the child: convert, write the pickled answer to the pipe, leave."""
+    faulthandler.disable()  # where pytest enabled it, an abort would print a page
+    try:
+        answer = True, convert(*args, **kwargs)
+    except Exception as error:
+        answer = False, str(error)
+    with os.fdopen(writer, "wb") as pipe:
+        pipe.write(pickle.dumps(answer))
+    os._exit(0)
+
+
+_toco._toco_from_proto_bin = ""  # toco in this process, not as a subprocess found on PATH
+_toco.toco_convert_protos = _in_child(_toco.toco_convert_protos)
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def packed(model, signature):
+    """The final .tflite bytes of a Model dict: in order, nothing unused, nothing twice."""
+    model = flatbuffer.merge_constants(whole_fused_ops(model, signature))
+    return flatbuffer.write(tidy(model, signature))
+
+
+def whole_fused_ops(model, signature):
+    """Fused LSTMs as the runtimes take them: batch first, 24 inputs, weights of one type.
+
+    The converter writes 20 inputs and calls the sequence time-major. tflite-micro insists on the
+    four optional inputs of layer normalisation, absent (-1); and with the batch first no transpose
+    stands around the op. Packed weights keep the 20 inputs: tflite-micro has no hybrid kernel and
+    computes NaN from them, where it had better refuse.
+    """
+    graph, = model["subgraphs"]
+    activations = iter(signature.get("fused_activations", ()))
+    unpacked = {int(operator["outputs"][0]): operator for operator in graph["operators"]
+                if _kind(model, operator) == "DEQUANTIZE"}
+    for operator in graph["operators"]:
+        if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            operator["options"] = dict(operator["options"], time_major=False,
+                                       activation=FUSED_ACTIVATION[next(activations)])
+            operator["inputs"] = np.array(operator["inputs"], np.int32)
+            if any(int(place) in unpacked for place in operator["inputs"]):
+                _pack_weights(model, operator["inputs"], unpacked)
+            else:
+                missing = [-1] * (24 - len(operator["inputs"]))
+                operator["inputs"] = np.append(operator["inputs"], missing).astype(np.int32)
+    read = {int(place) for operator in graph["operators"] for place in operator["inputs"]}
+    graph["operators"] = [operator for operator in graph["operators"]
+                          if int(operator["outputs"][0]) in read
+                          or int(operator["outputs"][0]) not in unpacked]
+    return model
+
+
+def _pack_weights(model, inputs, unpacked):
+    """All eight weights of a fused LSTM in int8, as the hybrid kernel wants them.
+
+    The converter packs only those of 1024 values and more and unpacks these again before the op,
+    which then computes in float: smaller, and slower than either.
+    """
+    tensors = model["subgraphs"][0]["tensors"]
+    for number in range(1, 9):
+        place = int(inputs[number])
+        if place in unpacked:
+            inputs[number] = unpacked[place]["inputs"][0]
+        else:
+            values = model["buffers"][tensors[place]["buffer"]]["data"].view(np.float32)
+            scale = np.float32(max(np.abs(values).max(), 1e-6) / 127)
+            packed_values = np.rint(values / scale).astype(np.int8).view(np.uint8)
+            model["buffers"].append({"data": packed_values})
+            tensors.append(dict(tensors[place], type=flatbuffer.INT8, buffer=len(
+                model["buffers"]) - 1, quantization={"scale": np.array([scale]),
+                                                     "zero_point": np.array([0])}))
+            inputs[number] = len(tensors) - 1
+
+
+def _kind(model, operator):
+    code = model["operator_codes"][operator.get("opcode_index", 0)]
+    return flatbuffer.op_name(code.get("builtin_code", 0))
+
+
+def facts(data, form, precision):
+    """What the .json beside a .tflite holds of the file itself."""
+    model = flatbuffer.read(data)
+    graph, = model["subgraphs"]
+    found = {"form": form, "precision": precision, "size_bytes": len(data),
+             "sha256": hashlib.sha256(data).hexdigest(),
+             "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
+             "operators": operator_list(model)}
+    if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
+        found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
+                                    for tensor in graph["tensors"])
+    if precision == "int8":
+        check_int8(model)
+        found["states_keep_their_scale"] = all(
+            (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
+            for before, after in zip(found["inputs"][1:], found["outputs"][1:]))
+    return found
+
+
+def check_int8(model):
+    """UserError unless every tensor is int8 with a sound scale, or an int32 bias or argument."""
+    for number, tensor in enumerate(model["subgraphs"][0]["tensors"]):
+        kind, scale = tensor.get("type", 0), tensor.get("quantization", {}).get("scale", [1.0])
+        if kind not in (flatbuffer.INT8, flatbuffer.INT32) or not 1e-30 < scale[0] < 1e30:
+            raise UserError("tensor %d of the int8 model is %s with the scale %g"
+                            % (number, flatbuffer.TYPES[kind], scale[0]))
+
+
+def _ends(graph, end):
+    found = []
+    for number, place in enumerate(graph[end]):
+        tensor = graph["tensors"][place]
+        item = {"name": tensor["name"], "number": number, "index": int(place),
+                "shape": [int(size) for size in tensor["shape"]],
+                "type": flatbuffer.TYPES[tensor.get("type", 0)]}
+        if "quantization" in tensor:
+            item["scale"] = float("%.9g" % tensor["quantization"]["scale"][0])
+            item["zero_point"] = int(tensor["quantization"]["zero_point"][0])
+        found.append(item)
+    return found
+
+
+def operator_list(model):
+    """Each operator with its version and how often it stands in the graph, sorted by name."""
+    count = collections.Counter(
+        operator.get("opcode_index", 0) for operator in model["subgraphs"][0]["operators"])
+    codes = model["operator_codes"]
+    return sorted(({"operator": flatbuffer.op_name(codes[number].get("builtin_code", 0)),
+                    "version": codes[number].get("version", 1), "count": times}
+                   for number, times in count.items()), key=lambda item: str(item))
+
+
+def tidy(model, signature):
+    """The Model dict with inputs and outputs in the signature's order and inner names dropped.
+
+    The converter orders both as it likes. Names of inner tensors are a tenth of a small file.
+    """
+    graph, = model["subgraphs"]
+    tensors = graph["tensors"]
+    places = {tensor["name"]: place for place, tensor in enumerate(tensors)}
+    for end in ("inputs", "outputs"):
+        names = [item["name"] for item in signature[end]]
+        missing = [name for name in names if name not in places]
+        if missing:
+            raise UserError("the converter lost the tensor %s" % missing[0])
+        graph[end] = np.array([places[name] for name in names], np.int32)
+    kept = set(graph["inputs"]) | set(graph["outputs"])
+    for place, tensor in enumerate(tensors):
+        tensor["name"] = tensor["name"] if place in kept else None
+        if "zero_point" not in tensor.get("quantization", {}):
+            tensor.pop("quantization", None)
+    graph.pop("name", None)
+    for field in ("description", "metadata", "metadata_buffer"):
+        model.pop(field, None)
+    return compact(model)
+
+
+def compact(model):
+    """The Model dict without tensors, buffers and operator codes that nothing uses."""
+    graph, = model["subgraphs"]
+    used = set(graph["inputs"]) | set(graph["outputs"])
+    for operator in graph["operators"]:
+        used |= set(operator.get("inputs", ())) | set(operator["outputs"])
+    order = sorted(place for place in used if place >= 0)
+    new_place = {place: number for number, place in enumerate([-1] + order, -1)}
+    graph["tensors"] = [graph["tensors"][place] for place in order]
+    for holder in [graph] + graph["operators"]:
+        for end in ("inputs", "outputs"):
+            holder[end] = np.array([new_place[place] for place in holder.get(end, ())], np.int32)
+    _share_buffers(model)
+    return model
+
+
+def _share_buffers(model):
+    """Buffer 0 empty for what is computed; equal constants of one type share a buffer."""
+    graph, = model["subgraphs"]
+    buffers, known = [{}], {}
+    for tensor in graph["tensors"]:
+        data = model["buffers"][tensor.get("buffer", 0)].get("data")
+        if data is None or not len(data):
+            tensor["buffer"] = 0
+            continue
+        key = data.tobytes()
+        if key not in known:
+            known[key] = len(buffers)
+            buffers.append({"data": data})
+        tensor["buffer"] = known[key]
+    model["buffers"] = buffers

@@ -1,0 +1,189 @@
+"""Reading Keras' .h5: what is understood, and one sentence for what is not. No TensorFlow."""
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from kit.base.cli import UserError
+from kit.network.description import read_network, shapes, step_shapes
+
+UNITS, C = 4, 3
+
+
+def lstm(name="lstm", **options):
+    config = {"name": name, "units": UNITS, "activation": "tanh",
+              "recurrent_activation": "sigmoid", "batch_input_shape": [None, None, C]}
+    return {"class_name": "LSTM", "config": dict(config, **options)}
+
+
+def dense(name="dense", **options):
+    return {"class_name": "Dense", "config": dict(
+        {"name": name, "units": 2, "activation": "linear"}, **options)}
+
+
+def layer(kind, name="odd", **options):
+    return {"class_name": kind, "config": dict({"name": name}, **options)}
+
+
+WEIGHTS = {"lstm": [(C, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)], "dense": [(UNITS, 2), (2,)]}
+
+
+def write(path, layers, version="2.2.4-tf", weights=WEIGHTS, config=None, fill=0.5):
+    """An .h5 as Keras writes it."""
+    with h5py.File(str(path), "w") as file:
+        file.attrs["keras_version"] = np.bytes_(version)
+        file.attrs["model_config"] = np.bytes_(json.dumps(
+            config or {"class_name": "Sequential", "config": {"layers": layers}}))
+        for name, arrays in weights.items():
+            group = file.create_group("model_weights/" + name)
+            names = ["%s/%d:0" % (name, k) for k in range(len(arrays))]
+            group.attrs["weight_names"] = [np.bytes_(n) for n in names]
+            for n, shape in zip(names, arrays):
+                group[n] = np.full(shape, fill, np.float32)
+    return str(path)
+
+
+def test_forecaster_is_read_in_order(tmp_path):
+    network = read_network(write(tmp_path / "m.h5", [lstm(), dense()]))
+    assert (network.steps, network.channels) == (None, C)
+    assert [item.kind for item in network.layers] == ["LSTM", "Dense"]
+    assert network.layers[0].weights["kernel"].shape == (C, 4 * UNITS)
+    assert shapes(network, 7) == [(7, C), (UNITS,), (2,)]
+    assert step_shapes(network) == [(C,), (UNITS,), (2,)]
+
+
+@pytest.mark.parametrize("odd, said", [
+    (layer("Lambda"), "layer 'odd' is a Lambda layer"),
+    (layer("Masking", mask_value=0), "layer 'odd' is Masking.*step form"),
+    (layer("Conv1D"), "layer 'odd' is Conv1D.*supported are LSTM, GRU"),
+    (layer("CuDNNLSTM"), "layer 'odd' is CuDNNLSTM.*as LSTM"),
+    (layer("Embedding"), "layer 'odd' is Embedding"),
+    (layer("Activation", activation="swish"), "layer 'odd' has the activation swish"),
+    (layer("TimeDistributed", layer=layer("Conv2D")), "layer 'odd' is TimeDistributed of Conv2D"),
+    (layer("Bidirectional", layer=lstm(), merge_mode=None), "layer 'odd' is Bidirectional"),
+    (layer("RNN", cell=layer("MyCell")), "layer 'odd' is RNN of MyCell"),
+    (layer("ReLU", max_value=3.0), "layer 'odd' is ReLU"),
+    (lstm("odd", return_state=True), "layer 'odd' has return_state"),
+])
+def test_refusal_is_one_sentence_that_names_the_layer(tmp_path, odd, said):
+    path = write(tmp_path / "m.h5", [lstm(), odd])
+    with pytest.raises(UserError, match=said) as error:
+        read_network(path)
+    assert path in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("axis", [1, [1]])
+def test_normalisation_along_the_steps_is_named(tmp_path, axis):
+    odd = layer("BatchNormalization", axis=axis, epsilon=0.001, scale=False, center=False)
+    weights = dict(WEIGHTS, odd=[(5,), (5,)])
+    path = write(tmp_path / "m.h5", [dict(odd, config=dict(
+        odd["config"], batch_input_shape=[None, 5, C])), lstm()], weights=weights)
+    with pytest.raises(UserError, match="layer 'odd' normalises axis 1; the last axis"):
+        read_network(path)
+
+
+@pytest.mark.parametrize("kind, shape", [
+    ("Embedding", [None, 5]), ("ConvLSTM2D", [None, 5, 8, 8, 1])])
+def test_first_layer_that_cannot_be_is_named_before_its_input(tmp_path, kind, shape):
+    path = write(tmp_path / "m.h5", [layer(kind, batch_input_shape=shape), lstm()])
+    with pytest.raises(UserError, match="layer 'odd' is " + kind):
+        read_network(path)
+
+
+@pytest.mark.parametrize("config", [
+    [1, 2], {"class_name": "Sequential"}, {"class_name": "Sequential", "config": {"layers": []}},
+    {"class_name": "Sequential", "config": {"layers": [{"class_name": "LSTM"}]}},
+    {"class_name": "Sequential", "config": {"layers": [{"config": {}}]}},
+    {"class_name": "Sequential", "config": {"layers": [layer("LSTM", activation="tanh")]}},
+])
+def test_damaged_description_costs_one_sentence(tmp_path, config):
+    path = write(tmp_path / "m.h5", None, config=config)
+    with pytest.raises(UserError, match="m.h5: damaged, or not as tf.keras 1.15 writes it"):
+        read_network(path)
+
+
+def test_file_of_a_newer_keras_is_refused_with_the_way_back(tmp_path):
+    path = write(tmp_path / "m.h5", [lstm(), dense()], version="2.11.0")
+    with pytest.raises(UserError, match="Keras 2.11.0, newer.*set_weights"):
+        read_network(path)
+
+
+def test_missing_damaged_and_foreign_files(tmp_path):
+    with pytest.raises(UserError, match="none.h5: No such file"):
+        read_network(str(tmp_path / "none.h5"))
+    with pytest.raises(UserError, match="Is a directory"):
+        read_network(str(tmp_path))
+    (tmp_path / "text.h5").write_text("not hdf5")
+    with pytest.raises(UserError, match="not a Keras .h5 file"):
+        read_network(str(tmp_path / "text.h5"))
+    whole = open(write(tmp_path / "m.h5", [lstm(), dense()]), "rb").read()
+    (tmp_path / "cut.h5").write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(UserError, match="damaged"):
+        read_network(str(tmp_path / "cut.h5"))
+    with h5py.File(str(tmp_path / "weights.h5"), "w") as file:
+        file.attrs["layer_names"] = [b"lstm"]
+    with pytest.raises(UserError, match="weights alone"):
+        read_network(str(tmp_path / "weights.h5"))
+
+
+def test_model_without_recurrence_is_sent_to_the_plain_converter(tmp_path):
+    path = write(tmp_path / "m.h5", [dense(batch_input_shape=[None, 5, UNITS])])
+    with pytest.raises(UserError, match="no recurrent layer.*from_keras_model_file"):
+        read_network(path)
+
+
+def test_diverged_weights_are_refused(tmp_path):
+    path = write(tmp_path / "m.h5", [lstm(), dense()], fill=np.nan)
+    with pytest.raises(UserError, match="layer 'lstm' are not all finite"):
+        read_network(path)
+
+
+@pytest.mark.parametrize("name, shapes_in_file", [
+    ("lstm", [(C, 9), (UNITS, 9), (9,)]),
+    ("lstm", [(C + 1, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)]),
+    ("lstm", [(C, 4 * UNITS), (UNITS - 1, 4 * UNITS), (4 * UNITS,)]),
+    ("lstm", [(4 * UNITS,)] * 3),
+    ("lstm", []),
+    ("dense", [(UNITS + 1, 2), (2,)]),
+    ("dense", [(UNITS, 2), (3,)]),
+    ("dense", []),
+])
+def test_weights_of_another_shape_are_refused(tmp_path, name, shapes_in_file):
+    weights = dict(WEIGHTS, **{name: shapes_in_file})
+    with pytest.raises(UserError, match="layer '%s' do not have the shapes" % name):
+        read_network(write(tmp_path / "m.h5", [lstm(), dense()], weights=weights))
+
+
+def functional(inbound, inputs=(("in", 0, 0),), outputs=(("dense", 0, 0),)):
+    layers = [dict(layer("InputLayer", "in", batch_input_shape=[None, 5, C]), inbound_nodes=[]),
+              dict(lstm(), inbound_nodes=inbound), dict(dense(), inbound_nodes=[
+                  [["lstm", 0, 0, {}]]])]
+    for item in layers:
+        item["name"] = item["config"]["name"]
+    return {"class_name": "Model", "config": {
+        "layers": layers, "input_layers": [list(i) for i in inputs],
+        "output_layers": [list(o) for o in outputs]}}
+
+
+def test_functional_path_is_followed_from_the_output(tmp_path):
+    config = functional([[["in", 0, 0, {}]]])
+    config["config"]["layers"].reverse()  # the order in the file does not matter
+    network = read_network(write(tmp_path / "m.h5", None, config=config))
+    assert [item.name for item in network.layers] == ["lstm", "dense"]
+    assert network.steps == 5
+
+
+@pytest.mark.parametrize("config", [
+    functional([[["in", 0, 0, {}], ["in", 0, 0, {}]]]),
+    functional([[["in", 0, 0, {}]], [["in", 0, 0, {}]]]),
+])
+def test_fork_in_the_path_is_named(tmp_path, config):
+    with pytest.raises(UserError, match="layer 'lstm' has several inputs or is used twice"):
+        read_network(write(tmp_path / "m.h5", None, config=config))
+
+
+def test_two_inputs_are_refused(tmp_path):
+    config = functional([[["in", 0, 0, {}]]], inputs=(("in", 0, 0), ("in2", 0, 0)))
+    with pytest.raises(UserError, match="several inputs or outputs"):
+        read_network(write(tmp_path / "m.h5", None, config=config))
