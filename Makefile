@@ -75,7 +75,7 @@ clean:  ## remove what is generated and not in git; the environments and DVC's c
 	git clean -qfdX -- data/generate models reports .hypothesis
 
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
-	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu)
+	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/tflite,3.7,--python-platform x86_64-unknown-linux-gnu)
 	$(call resolve,environments/dvc,3.9,--universal)
 	for name in litert tflm peers; do \
