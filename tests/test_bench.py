@@ -11,7 +11,8 @@ from conftest import ROOT
 import bench
 from kit.base.cli import UserError
 from kit.bench import contenders
-from kit.network.description import Layer, Network
+from kit.network.description import Network
+from kit.network.layers.kind import Layer
 
 STEPS, CHANNELS, UNITS, OUTPUTS = 6, 3, 16, 2
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
