@@ -14,6 +14,11 @@ ACTIVATIONS = {  # by the names of newer Kerases
 }
 
 
+for _name, _function in ACTIVATIONS.items():
+    if _function.__name__ == "<lambda>":
+        _function.__name__ = _name  # by which Keras describes it
+
+
 def built(file):
     """The tf.keras model of a KerasFile, for inference; UserError where 1.15 cannot build it."""
     keras = tf.keras
