@@ -8,6 +8,7 @@ import pytest
 import convert
 from kit.base.cli import UserError
 from kit.network.description import read_network
+from kit.network.files.keras_file import read_keras
 from kit.record.samples import Samples
 
 C, T = 3, 5
@@ -237,14 +238,15 @@ def job(path, known):
     if path not in known:
         from kit.network.parity import Reference
 
-        network = read_network(path)
+        file = read_keras(path)
+        network = read_network(file)
         rng = np.random.Generator(np.random.PCG64(3))
         walk = rng.standard_normal((1, 400, network.channels), np.float32)
         for t in range(1, walk.shape[1]):
             walk[:, t] += np.float32(0.8) * walk[:, t - 1]
         samples = Samples(walk, network.steps or T, False)
         known[path] = convert.Job(path, network, network.steps or T, samples,
-                                  Reference(path, samples), 0.2)
+                                  Reference(file, samples), 0.2)
     return known[path]
 
 

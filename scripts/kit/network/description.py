@@ -1,17 +1,13 @@
-"""A Keras .h5 file read into a plain description: layers in order, weights as numpy arrays.
+"""A Keras model as a plain description: layers in order, weights as numpy arrays.
 
-Reads the file itself (h5py), so it needs no TensorFlow and can say in one sentence what no TFLite
-file can hold. Understands tf.keras 1.15 files: Sequential and single-path functional models.
+Needs no TensorFlow, and can say in one sentence what no TFLite file can hold. Understands
+Sequential and single-path functional models, as kit.network.files gives them.
 """
-import json
-from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
-
 from kit.base.cli import UserError
+from kit.network.files.keras_file import read_keras
 from kit.network.kinds import KINDS
-from kit.network.layers.kind import Layer
 
 NESTED = ("Sequential", "Model")  # a model as a layer of another
 
@@ -24,29 +20,20 @@ class Network(NamedTuple):
     layers: list
 
 
-def read_network(path):
-    """The network in an .h5 file; UserError names the layer and says what would work."""
-    import h5py
-
+def read_network(file):
+    """The network of a KerasFile, or of the file at a path; UserError names the layer and says what
+    would work."""
+    file = read_keras(file) if isinstance(file, str) else file
     try:
-        open(path, "rb").close()
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
-    try:
-        with h5py.File(path, "r") as file:
-            return _network(path, file)
-    except OSError:
-        raise UserError("%s: not a Keras .h5 file, or damaged" % path)
+        return _network(file.path, file)
     except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise UserError("%s: damaged, or not as tf.keras 1.15 writes it (%s: %s)"
-                        % (path, type(error).__name__, " ".join(str(error).split())[:100]))
+        raise UserError("%s: damaged, or not as Keras writes it (%s: %s)"
+                        % (file.path, type(error).__name__, " ".join(str(error).split())[:100]))
 
 
 def _network(path, file):
-    config, version = _model_config(path, file)
-    _refuse_newer(path, version)
-    configs, shape = _path_of_layers(path, config)
-    layers = [layer for item in configs for layer in _layers(path, file, item)]
+    configs, shape = _path_of_layers(path, file.description)
+    layers = [layer for item in configs for layer in _layers(path, file.arrays, item)]
     if not shape or len(shape) != 3 or shape[2] is None:
         raise UserError("%s: the model's input is %s; a sequence (batch, steps, channels) with a "
                         "known number of channels is needed"
@@ -56,41 +43,13 @@ def _network(path, file):
     return network
 
 
-def _model_config(path, file):
-    if "model_config" not in file.attrs or "model_weights" not in file:
-        hint = ("it holds weights alone: save the whole model with model.save(...)"
-                if "layer_names" in file.attrs else "it was not written by model.save(...)")
-        raise UserError("%s: no Keras model in this file; %s" % (path, hint))
-    text = file.attrs["model_config"]
-    try:
-        config = json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
-    except ValueError:
-        raise UserError("%s: the model's description in the file is damaged" % path)
-    version = file.attrs.get("keras_version", b"?")
-    return config, version.decode() if isinstance(version, bytes) else str(version)
-
-
-def _refuse_newer(path, version):
-    """tf.keras of TF 1.13 to 2.1 writes 2.1 or 2.2.x; later ones write what 1.15 cannot load."""
-    numbers = [int(n) if n.isdigit() else 0 for n in version.split("-")[0].split(".")[:2]]
-    if numbers > [2, 2]:
-        raise UserError(
-            "%s: written by Keras %s, newer than TensorFlow 1.15; rebuild the model in 1.15 with "
-            "the same layers, load the weights with model.set_weights and save it there"
-            % (path, version))
-
-
 def _path_of_layers(path, config):
     """Layer configs from input to output, and the input's shape (batch, steps, channels)."""
-    kind = config.get("class_name")
-    if kind == "Sequential":
-        body = config["config"]
-        layers = body["layers"] if isinstance(body, dict) else body
-        shape = (body.get("build_input_shape") if isinstance(body, dict) else None)
-    elif kind == "Model":
-        layers, shape = _functional_path(path, config["config"]), None
+    body, shape = config["config"], None
+    if config["class_name"] == "Sequential":
+        layers, shape = body["layers"], body.get("build_input_shape")
     else:
-        raise UserError("%s: a %s model; Sequential or a functional Model is needed" % (path, kind))
+        layers = _functional_path(path, body)
     if layers[0]["class_name"] in NESTED:
         return layers, _path_of_layers(path, layers[0])[1]
     return layers, layers[0]["config"].get("batch_input_shape", shape)
@@ -121,15 +80,13 @@ def _functional_path(path, body):
 # --- the layers ------------------------------------------------------------------------------
 
 
-def _layers(path, file, item):
+def _layers(path, arrays, item):
     """The Layers of one entry of the description: none, one, or those of a nested model."""
     leaves = _leaves(path, item)
     for leaf in leaves:
         _refuse_unknown(path, leaf)
-    arrays = _arrays(path, file, _name(item))
-    parts = _shares(leaves, arrays) if item["class_name"] in NESTED else [arrays]
-    read = [KINDS[leaf["class_name"]].read(path, _name(leaf), leaf["config"], part)
-            for leaf, part in zip(leaves, parts) if leaf["class_name"] in KINDS]
+    read = [KINDS[leaf["class_name"]].read(path, _name(leaf), leaf["config"], arrays[_name(leaf)])
+            for leaf in leaves if leaf["class_name"] in KINDS]
     return [layer for layer in read if layer is not None]
 
 
@@ -146,21 +103,6 @@ def _leaves(path, item):
             for leaf in leaves]
 
 
-def _shares(leaves, arrays):
-    """The arrays of each layer in a nested model, which keeps all trainable ones first."""
-    counts = [_array_counts(leaf) for leaf in leaves]
-    first = sum(trainable for trainable, _ in counts)
-    trainable, others = iter(arrays[:first]), iter(arrays[first:])
-    return [list(islice(trainable, count)) + list(islice(others, rest)) for count, rest in counts]
-
-
-def _array_counts(item):
-    """How many arrays a layer has: (trainable, others)."""
-    kind, config = KINDS.get(item["class_name"]), item["config"]
-    trainable, others = kind.array_counts(config) if kind else (0, 0)
-    return (trainable, others) if config.get("trainable", True) else (0, trainable + others)
-
-
 def _refuse_unknown(path, item):
     kind, name = item["class_name"], _name(item)
     if kind in KINDS or kind == "InputLayer":
@@ -171,32 +113,7 @@ def _refuse_unknown(path, item):
             "it to the step form, and feed that only the samples that are not masked"
             % (path, name))
     raise UserError("%s: layer '%s' is %s, which cannot be converted; supported are %s"
-                    % (path, name, _article(kind), ", ".join(KINDS)))
-
-
-def _article(kind):
-    reasons = {"Lambda": "a Lambda layer (Python code, not a description)",
-               "CuDNNLSTM": "CuDNNLSTM (rebuild it as LSTM with sigmoid gates)",
-               "CuDNNGRU": "CuDNNGRU (rebuild it as GRU with reset_after)"}
-    return reasons.get(kind, kind)
-
-
-def _arrays(path, file, layer):
-    """The layer's arrays in Keras' order, checked to be finite."""
-    group = file["model_weights"]
-    if layer not in group:
-        return []
-    names = [n.decode() if isinstance(n, bytes) else n
-             for n in group[layer].attrs.get("weight_names", [])]
-    arrays = []
-    for name in names:
-        if name not in group[layer]:
-            raise UserError("%s: the weights '%s' are missing; the file is damaged" % (path, name))
-        arrays.append(np.asarray(group[layer][name], np.float32))
-        if not np.isfinite(arrays[-1]).all():
-            raise UserError("%s: the weights '%s' of layer '%s' are not all finite; the training "
-                            "diverged" % (path, name, layer))
-    return arrays
+                    % (path, name, kind, ", ".join(KINDS)))
 
 
 # --- shapes along the path --------------------------------------------------------------------

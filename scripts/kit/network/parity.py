@@ -4,11 +4,12 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.description import NESTED
+from kit.network.files.build import built
 from kit.network.layers.recurrent import KINDS as RECURRENT
 from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
 from kit.runtime.precisions import EXACT, PRECISIONS
-from kit.tf.tf115 import load_keras, tf
+from kit.tf.tf115 import tf
 
 WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
 
@@ -20,8 +21,8 @@ class OutsideBound(UserError):
 class Reference:
     """Keras' own output on given samples, computed once, when it is first asked for."""
 
-    def __init__(self, path, samples):
-        self.path, self.samples, self._known = path, samples, {}
+    def __init__(self, file, samples):
+        self.file, self.samples, self._known = file, samples, {}
 
     def inputs(self, form):
         """What is compared: windows (n, T, C), or for the step form a stream (n, C)."""
@@ -35,7 +36,7 @@ class Reference:
         key = "stream" if streams else "windows"
         if key not in self._known:
             compute = keras_stream if streams else keras_windows
-            self._known[key] = compute(load_keras(self.path), self.inputs(form))
+            self._known[key] = compute(built(self.file), self.inputs(form))
         return self._known[key]
 
 

@@ -1,4 +1,4 @@
-"""Normalisation by moving statistics."""
+"""Normalisation by moving statistics, and by constants."""
 import numpy as np
 
 from kit.network.layers.kind import Layer, Pointwise, check_arrays, check_axis
@@ -41,4 +41,18 @@ class BatchNormalization(Pointwise):
         return call.ops.over_last_axis(product, call.tensor, call.before, call.after)
 
 
-KINDS = {"BatchNormalization": BatchNormalization()}
+class Rescaling(Pointwise):
+    """y = scale * x + offset, two numbers; as a product, as toco loses a state times a number."""
+
+    def read(self, path, name, config, arrays):
+        return Layer("Rescaling", name, {"scale": float(config["scale"]),
+                                         "offset": float(config["offset"])}, {})
+
+    def apply(self, ops, layer, x):
+        width = int(x.shape[-1])
+        kernel = np.diag(np.full(width, layer.options["scale"], np.float32))
+        bias = np.full(width, layer.options["offset"], np.float32)
+        return ops.linear(kernel, bias, "linear", "rescaled")(x)
+
+
+KINDS = {"BatchNormalization": BatchNormalization(), "Rescaling": Rescaling()}
