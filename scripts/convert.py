@@ -192,7 +192,7 @@ def convert(job, form, precision):
         pb_path, signature = frozen_source(job, form, folder)
         model = toco.converted(pb_path, signature, precision == "dynamic")
     if precision == "int8":
-        from kit.tflite.quantize import quantized
+        from kit.tflite.int8.quantize import quantized
 
         model = quantized(model, signature, job.calibration)
     data = toco.packed(model, signature)
