@@ -10,7 +10,8 @@ from conftest import ROOT
 import bench
 from kit.base.cli import UserError
 from kit.bench import contenders
-from kit.network.description import Layer, Network
+from kit.network.description import Network
+from kit.network.layers.kind import Layer
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
 MISSING = [venv for venv in (".venv-litert", ".venv-tflm", ".venv-peers")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.description import NESTED, RECURRENT
+from kit.network.description import NESTED
+from kit.network.layers.recurrent import KINDS as RECURRENT
 from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
 from kit.runtime.precisions import EXACT, PRECISIONS
@@ -95,7 +96,7 @@ def _twin_layer(layer):
     for key in ("batch_input_shape", "name"):
         config.pop(key, None)
     kind = layer.__class__.__name__
-    if kind in RECURRENT + ("RNN",):
+    if kind in RECURRENT or kind == "RNN":
         config.update(return_sequences=True, stateful=False, unroll=False)
     for described in (config, config.get("layer", {}).get("config", {})):
         if "moving_mean_initializer" in described:  # BatchNormalization, perhaps TimeDistributed
