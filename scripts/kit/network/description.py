@@ -11,7 +11,6 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.kinds import KINDS
-from kit.network.layers.kind import Layer
 
 NESTED = ("Sequential", "Model")  # a model as a layer of another
 

@@ -1,7 +1,7 @@
 """Layers that hold others: Bidirectional, TimeDistributed, RNN of a cell."""
 from kit.base.cli import UserError
 from kit.network.layers import activations, dense, normalisation, recurrent
-from kit.network.layers.kind import Dropped, Kind, Layer, WHOLE
+from kit.network.layers.kind import Kind, Layer, WHOLE
 
 CELLS = recurrent.KINDS
 ON_STEPS = {**dense.KINDS, **activations.KINDS, **normalisation.KINDS}  # TimeDistributed takes
