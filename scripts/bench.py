@@ -25,6 +25,7 @@ from kit.bench import contenders
 from kit.bench.worker import ROOT, Refused, Worker
 from kit.network.description import read_network
 from kit.record.samples import read_samples
+from kit.runtime.verifier import model_file
 
 LITERT, PEERS = ".venv-litert", ".venv-peers"
 WINDOWS, STREAM, CALIBRATION = 200, 2000, 100
@@ -114,6 +115,8 @@ def own_cases(folder):
     names = sorted(name[:-7] for name in os.listdir(folder) if name.endswith(".tflite"))
     if not names:
         raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
+    for name in names:
+        model_file(os.path.join(folder, name + ".tflite"))  # no time of an altered one
     return [tflite_case("%s, %s" % (name, column), venv, runtime,
                         os.path.abspath(os.path.join(folder, name + ".tflite")),
                         "step" if name.startswith("step") else "window")

@@ -23,7 +23,7 @@ from kit.base.cli import UserError, parser, progress, run, write_json, write_tex
 from kit.bench.contenders import RUNTIMES
 from kit.bench.worker import Refused, Worker
 from kit.record.samples import read_samples
-from kit.runtime import flatbuffer
+from kit.runtime import flatbuffer, verifier
 from kit.runtime.interpreter import FORMS
 
 WINDOWS, STREAM = 50, 300
@@ -93,13 +93,13 @@ def overrides(reads):
 
 def described(folder, name):
     """The File of folder/name."""
-    with open(os.path.join(folder, name), "rb") as file:
-        graph, = flatbuffer.read(file.read())["subgraphs"]
+    path = os.path.join(folder, name)
+    graph, = verifier.checked(verifier.model_file(path)[0], path)["subgraphs"]
     tensors = graph["tensors"]
     first, output = tensors[graph["inputs"][0]], tensors[graph["outputs"][0]]
     if first["name"] not in FORMS:
         raise UserError("%s: its first input is '%s'; the convert script names it one of %s"
-                        % (os.path.join(folder, name), first["name"], ", ".join(sorted(FORMS))))
+                        % (path, first["name"], ", ".join(sorted(FORMS))))
     types = [tensor.get("type", flatbuffer.FLOAT32) for tensor in tensors]
     count = None
     precision = "dynamic" if flatbuffer.INT8 in types else "float32"

@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.runtime import flatbuffer
+from kit.runtime import verifier
 
 RUNTIMES = {"tflite_runtime": "tflite_runtime.interpreter",
             "ai_edge_litert": "ai_edge_litert.interpreter",
@@ -141,18 +141,14 @@ def _interpreter_class(runtime):
 
 
 def _load(interpreter, source, threads):
-    if not isinstance(source, bytes):
-        try:
-            with open(source, "rb") as file:
-                source = file.read()
-        except OSError as error:
-            raise UserError("%s: %s" % (source, error.strerror))
-    flatbuffer.read(source)  # 1.15 loads a file that was cut off, and reads what lies behind it
+    data, described = (source, False) if isinstance(source, bytes) else verifier.model_file(source)
+    if not described:  # a runtime trusts what it reads: a wrong shape ends the process
+        verifier.checked(data, _name(source))
     try:
         try:
-            loaded = interpreter(model_content=source, num_threads=threads)
+            loaded = interpreter(model_content=data, num_threads=threads)
         except TypeError:  # 1.15 has no num_threads and takes one
-            loaded = interpreter(model_content=source)
+            loaded = interpreter(model_content=data)
         loaded.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError("the runtime refuses this file: %s" % " ".join(str(error).split())[:200])
