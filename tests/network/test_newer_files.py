@@ -152,3 +152,33 @@ def test_folder_that_is_not_whole_costs_one_sentence(forecaster, tmp_path, cut):
         with pytest.raises(UserError, match="damaged|not whole|No such") as error:
             read_keras(str(tmp_path / "sm"))
         assert "\n" not in str(error.value)
+
+
+def test_recipe_for_a_checkpoint_gives_the_model_of_the_graph(tmp_path):
+    """The Python block of docs/converting.md, run on what BasicLSTMCell and dense leave."""
+    import re
+    import subprocess
+    import sys
+
+    from conftest import ROOT
+    from kit.network.files.build import built
+    from kit.tf.tf115 import session, tf
+
+    rng = np.random.Generator(np.random.PCG64(0))
+    windows = rng.standard_normal((5, T, 3), np.float32)
+    with tf.Graph().as_default(), session() as run:
+        x = tf.compat.v1.placeholder(tf.float32, (None, T, 3))
+        cell = tf.compat.v1.nn.rnn_cell.BasicLSTMCell(4)
+        outputs, _ = tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+        y = tf.compat.v1.layers.dense(outputs[:, -1], 2)
+        run.run(tf.compat.v1.global_variables_initializer())
+        for variable in tf.compat.v1.global_variables():
+            variable.load(rng.standard_normal(variable.shape.as_list(), np.float32), run)
+        tf.compat.v1.train.Saver().save(run, str(tmp_path / "model.ckpt"))
+        expected = run.run(y, {x: windows})
+    with open(os.path.join(ROOT, "docs", "converting.md")) as file:
+        block, = re.findall(r"^```python\n(.*?)^```", file.read(), re.M | re.S)
+    subprocess.run([sys.executable, "-c", block], cwd=str(tmp_path), check=True,
+                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    found = built(read_keras(str(tmp_path / "model.h5"))).predict(windows)
+    assert np.abs(found - expected).max() < 1e-6

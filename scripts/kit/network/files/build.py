@@ -51,9 +51,10 @@ def leaky_relu(x):
     return tf.nn.leaky_relu(x, 0.2)
 
 
+ACTIVATIONS = {function.__name__: function for function in (
+    relu6, swish, hard_sigmoid_3, hard_swish, hard_tanh, gelu, mish, leaky_relu)}
 # what newer Kerases have and 1.15 has not, by their names
-tf.keras.utils.get_custom_objects().update({thing.__name__: thing for thing in (
-    Rescaling, relu6, swish, hard_sigmoid_3, hard_swish, hard_tanh, gelu, mish, leaky_relu)})
+tf.keras.utils.get_custom_objects().update(ACTIVATIONS, Rescaling=Rescaling)
 
 
 def built(file):
