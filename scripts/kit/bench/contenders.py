@@ -21,9 +21,9 @@ def run(runtime, model, samples, output):
     np.save(output, TFLite(model, runtime).outputs(np.load(samples)))
 
 
-def load(name, kind, samples, output, **arguments):
-    """Make a contender of that kind, run it on samples (.npy), keep its output (.npy)."""
-    _loaded[name] = KINDS[kind](**arguments)
+def load(name, contender, samples, output, **arguments):
+    """Make a contender, run it on samples (.npy), keep its output (.npy)."""
+    _loaded[name] = CONTENDERS[contender](**arguments)
     np.save(output, _loaded[name].outputs(np.load(samples)))
 
 
@@ -253,6 +253,6 @@ def _aligned(values):
     return room[start:start + values.size]
 
 
-KINDS = {"tflite": TFLite, "live": Live, "foreign": Foreign, "onnx": Onnx, "numpy": Numpy,
+CONTENDERS = {"tflite": TFLite, "live": Live, "foreign": Foreign, "onnx": Onnx, "numpy": Numpy,
          "c": C, "peak": Peak}
 COMMANDS = {"run": run, "load": load, "measure": measure}

@@ -12,7 +12,6 @@ from kit.network.kinds import KINDS
 from kit.network.layers.kind import Layer, WHOLE
 
 NESTED = ("Sequential", "Model")  # a model as a layer of another
-LAMBDA = ("Lambda", "a Lambda layer (Python code, not a description)")
 
 
 class Input(NamedTuple):
@@ -194,6 +193,8 @@ class _Reader:
             around = lambda leaf: {"class_name": "TimeDistributed", "config": {  # noqa: E731
                 "name": leaf["config"].get("name"), "layer": leaf if wrap is None else wrap(leaf)}}
             return self.model(inner, "%s/%s/" % (name, _name(inner)), values, around)
+        if item["class_name"] == "RNN" and config["cell"]["class_name"] == "StackedRNNCells":
+            return self.stacked(item, name, values)
         if name not in self.layers:
             self.known(item, name)
             leaf = wrap(item) if wrap else item
@@ -206,12 +207,33 @@ class _Reader:
         self.nodes.append(Node(layer, tuple(values), made))
         return list(made)
 
+    def stacked(self, item, name, values):
+        """RNN of cells one upon the other, as the layers one after the other that it is."""
+        config, arrays = item["config"], list(self.arrays[name])
+        cells, value, states = config["cell"]["config"]["cells"], values[:1], values[1:]
+        last = []
+        for number, cell in enumerate(cells):
+            kind = KINDS["RNN"]
+            own = dict(config, cell=cell, return_state=config.get("return_state"))
+            if number < len(cells) - 1:
+                own["return_sequences"] = True
+            if number:
+                own["go_backwards"] = False
+            count = sum(kind.array_counts(own))
+            layer = kind.read(self.path, "%s/cell_%d" % (name, number), own, arrays[:count])
+            size = len(KINDS[layer.kind].carried) if states else 0
+            arrays = arrays[count:]
+            made = self.new(KINDS[layer.kind].outputs(layer))
+            self.nodes.append(Node(layer, tuple(value + states[:size]), made))
+            value, states, last = list(made[:1]), states[size:], last + list(made[1:])
+        return value + last
+
     def known(self, item, name):
         """UserError unless there is such a kind."""
         kind = item["class_name"]
         if kind not in KINDS and kind not in NESTED + ("InputLayer",):
             raise UserError("%s: layer '%s' is %s, which cannot be converted; supported are %s"
-                            % (self.path, name, dict([LAMBDA]).get(kind, kind), ", ".join(KINDS)))
+                            % (self.path, name, kind, ", ".join(KINDS)))
 
 
 def _name(item):

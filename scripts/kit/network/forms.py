@@ -4,8 +4,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.base.digest import sha256
 from kit.network import graphs
+from kit.network.files.keras_file import digest
 from kit.runtime.forms import alone, several
 from kit.tf.tf115 import frozen_session
 
@@ -19,11 +19,11 @@ class Frozen(NamedTuple):
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
 
-    def signature(self, source):
-        """What the .json beside the .pb holds."""
+    def signature(self, *sources):
+        """What the .json beside the .pb holds, for the files that the network was read from."""
         fused = {"fused_activations": self.activations} if self.form == "fused" else {}
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "source_sha256": sha256(source)}, **fused)
+                     "source_sha256": digest(*sources)}, **fused)
 
     def predict(self, windows):
         """The graph's outputs for windows (n, T, C): as many as it has, of as many inputs."""

@@ -92,12 +92,13 @@ def twin(model, network):
                   for item, size in zip(network.inputs, sizes)]
         inputs, copies = [value for value in values if value is not None], []
         for node in network.nodes:
-            original = originals[node.layer.name]
+            original = originals.get(node.layer.name) or _cell(originals, node.layer.name)
             given = [values[v] for v in node.inputs if values[v] is not None]
             copy, value = KINDS[node.layer.kind].twin(
                 keras, original, given, [steps[v] for v in node.inputs])
             copies.append((copy, original))
-            values += [value] + [None] * (len(node.outputs) - 1)
+            found = list(value) if isinstance(value, tuple) else [value]
+            values += found + [None] * (len(node.outputs) - len(found))
     outputs = [values[v] for _, v in network.outputs if v not in returned_states(network)]
     if any(value is None for value in outputs):
         raise UserError("the difference to Keras cannot be measured step by step: an output of the "
@@ -106,6 +107,18 @@ def twin(model, network):
     for copy, original in copies:
         copy.set_weights(original.get_weights())
     return result
+
+
+def _cell(originals, name):
+    """The layer of one cell of an RNN of several, by the name that it has in the network."""
+    name, _, number = name.rpartition("/cell_")
+    stack = originals[name]
+    cell = stack.cell.cells[int(number)]
+    layer = tf.keras.layers.RNN(cell.__class__.from_config(cell.get_config()),
+                                return_state=stack.return_state)
+    layer.build((None, None, cell.weights[0].shape.as_list()[0]))
+    layer.set_weights(tf.keras.backend.batch_get_value(cell.weights))
+    return layer
 
 
 def distance(found, reference):

@@ -32,3 +32,13 @@ def several(values):
 def alone(values):
     """The one array of a list of one; the list itself where there are more."""
     return values[0] if len(values) == 1 else list(values)
+
+
+def data_of(ends):
+    """The inputs or outputs of a description that are no states."""
+    return [item for item in ends if item["role"] != "state"]
+
+
+def states_of(ends):
+    """The states among the inputs or outputs of a description; both sides have one order."""
+    return [item for item in ends if item["role"] == "state"]

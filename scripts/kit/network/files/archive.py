@@ -5,7 +5,7 @@ import zipfile
 from kit.base.cli import UserError
 from kit.network.files import hdf5
 
-SIGNATURE = b"PK\x03\x04"
+SIGNATURE = b"PK"
 LARGEST_TEXT = 1 << 26  # bytes; the description of a thousand layers is one megabyte
 
 

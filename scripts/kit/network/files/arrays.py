@@ -14,11 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError
-
-MATRICES = {"Dense": 1, "Conv1D": 1, "Conv2D": 1, "DepthwiseConv1D": 1, "DepthwiseConv2D": 1,
-            "SeparableConv1D": 2, "SeparableConv2D": 2, "LSTM": 2, "GRU": 2, "SimpleRNN": 2,
-            "ConvLSTM2D": 2, "CuDNNLSTM": 2, "CuDNNGRU": 2, "Embedding": 1, "PReLU": 1}
-WITHOUT_BIAS = ("Embedding", "PReLU")
+from kit.network.kinds import KINDS
 
 
 class Stored(NamedTuple):
@@ -73,12 +69,16 @@ def leaves(item, prefix=""):
         yield path, item
 
 
-def by_leaf(path, model, stored):
-    """{path of the leaf: [arrays]}; UserError where the file's weights are of other layers."""
+def by_leaf(path, described, model, stored):
+    """{path of the leaf: [arrays]}; UserError where the file's weights are of other layers.
+
+    described : the model in the words of the Keras that wrote it, whose classes name the branches
+    model : the same in the words of 1.15
+    """
     if stored.tree is not None:
-        return dict(_from_tree(model, stored.tree, ""))
+        return dict(_from_tree(described, stored.tree, ""))
     found = {}
-    for layer, arrays in _matched(path, model, stored.flat):
+    for layer, arrays in _matched(path, model, stored):
         found.update(_shares(path, list(leaves(layer)), arrays))
     return found
 
@@ -86,18 +86,20 @@ def by_leaf(path, model, stored):
 # --- flat: one list per top-level layer -------------------------------------------------------
 
 
-def _matched(path, model, flat):
-    """(layer, its arrays): by name, and where names are of another session, in order, as Keras."""
-    layers = layers_of(model)
-    filled = {name: arrays for name, arrays in flat.items() if arrays}
-    if set(filled) <= {name_of(layer) for layer in layers}:
-        return [(layer, filled.get(name_of(layer), [])) for layer in layers]
-    owners = [layer for layer in layers if any(sum(array_counts(leaf)) for _, leaf in leaves(layer))]
-    if len(owners) != len(filled):
-        raise UserError(
-            "%s: weights of %d layers (%s), where the architecture has %d layers with weights (%s)"
-            % (path, len(filled), _listed(filled), len(owners), _listed(map(name_of, owners))))
-    return list(zip(owners, filled.values()))
+def _matched(path, model, stored):
+    """(layer, its arrays): by name, and for weights of another session's names in order, as Keras."""
+    filled = {name: arrays for name, arrays in stored.flat.items() if arrays}
+    if stored.description is None:
+        owners = [layer for layer in layers_of(model)
+                  if any(sum(array_counts(leaf)) for _, leaf in leaves(layer))]
+        names = [name_of(layer) for layer in owners]
+        if len(names) != len(filled):
+            raise UserError(
+                "%s: weights of %d layers (%s), where the architecture has %d layers with weights "
+                "(%s)" % (path, len(filled), _listed(filled), len(names), _listed(names)))
+        if set(names) != set(filled):
+            filled = dict(zip(names, filled.values()))
+    return [(layer, filled.get(name_of(layer), [])) for layer in layers_of(model)]
 
 
 def _listed(names):
@@ -120,20 +122,10 @@ def _shares(path, parts, arrays):
 
 
 def array_counts(item):
-    """How many arrays a layer has: (trainable, others)."""
-    kind, config = item["class_name"], item["config"]
-    inner = [config[key] for key in ("layer", "cell") if key in config] + config.get("cells", [])
-    if inner:
-        both = 2 if kind == "Bidirectional" else 1
-        trainable, others = (both * sum(count) for count in zip(*map(array_counts, inner)))
-    elif kind in ("BatchNormalization", "LayerNormalization"):
-        trainable = config.get("scale", True) + config.get("center", True)
-        others = 2 if kind == "BatchNormalization" else 0
-    else:
-        matrices = MATRICES.get(re.sub("Cell$", "", kind), 0)
-        bias = kind not in WITHOUT_BIAS and config.get("use_bias", True)
-        trainable, others = matrices and matrices + bool(bias), 0
-    return (trainable, others) if config.get("trainable", True) else (0, trainable + others)
+    """How many arrays a layer has: (trainable, others); none for a kind that is not known here."""
+    kind = KINDS.get(item["class_name"])
+    trainable, others = kind.array_counts(item["config"]) if kind else (0, 0)
+    return (trainable, others) if item["config"].get("trainable", True) else (0, trainable + others)
 
 
 # --- trees ------------------------------------------------------------------------------------
@@ -204,20 +196,23 @@ def _collected(item, node):
     return arrays
 
 
-# --- CuDNN's layout ---------------------------------------------------------------------------
+# --- layouts of other layers ------------------------------------------------------------------
 
 
 def native(item, arrays):
-    """The arrays of CuDNNLSTM and CuDNNGRU as LSTM and GRU (reset_after) hold them; others as is.
+    """The arrays as 1.15 holds them: those of Normalization without its count, and of CuDNNLSTM and
+    CuDNNGRU as those of LSTM and GRU (reset_after).
 
     CuDNN keeps a bias for the input and one for the state. Its kernels are transposed per gate, the
     input's in Fortran order (tensorflow/python/keras/saving/hdf5_format.py).
     """
-    kind = item["class_name"]
+    kind, config = item["class_name"], item["config"]
+    if "constants" in item:
+        return [np.asarray(a, np.float32).ravel() for a in item["constants"] or arrays[:2]]
     if kind == "Bidirectional":
         half = len(arrays) // 2
         return [a for part in (arrays[:half], arrays[half:])
-                for a in native(item["config"]["layer"], part)]
+                for a in native(config["layer"], part)]
     gates = {"LSTM": 4, "GRU": 3}.get(kind)
     if gates is None or len(arrays) != 3 or arrays[1].ndim != 2:
         return arrays

@@ -8,34 +8,39 @@ import re
 
 from kit.base.cli import UserError
 from kit.network.files.arrays import is_model, layers_of, name_of
+from kit.network.files.lambdas import replaced, rescaling
 
 LEFT_OUT = re.compile("_(initializer|regularizer|constraint)$")
 SAYS_NOTHING = ("seed", "optional", "synchronized", "use_cudnn", "autocast", "quantization_config",
                 "lora_rank", "lora_alpha", "trainable_weights", "activity_regularizer")
 # keys that 1.15 does not know, with the value that means what 1.15 does
 MEANS_NOTHING = {"groups": (1,), "rms_scaling": (False,), "keepdims": (False,),
-                 "sparse": (False, None), "ragged": (False, None), "score_mode": ("dot",)}
+                 "sparse": (False, None), "ragged": (False, None), "score_mode": ("dot",), "invert": (False,)}
 SAME_ACTIVATION = {None: "linear", "silu": "swish", "hard_silu": "hard_swish"}
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
           "AlphaDropout", "BatchNormalization")
-OPERATIONS = {"Add": "Add", "Subtract": "Subtract", "Multiply": "Multiply", "Maximum": "Maximum",
-              "Minimum": "Minimum", "math.add": "Add", "__operators__.add": "Add",
-              "math.subtract": "Subtract", "math.multiply": "Multiply", "math.maximum": "Maximum",
-              "math.minimum": "Minimum"}
+OPERATORS = {"add": "Add", "subtract": "Subtract", "sub": "Subtract", "multiply": "Multiply",
+             "mul": "Multiply", "divide": "Divide", "truedivide": "Divide", "truediv": "Divide",
+             "maximum": "Maximum", "minimum": "Minimum"}
+MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+# (scale, offset) for a tensor and a number; `first`: the number stands on the left
+RESCALING = {"Add": lambda number, first: (1, number),
+             "Subtract": lambda number, first: (-1, number) if first else (1, -number),
+             "Multiply": lambda number, first: (number, 0),
+             "Divide": lambda number, first: None if first or not number else (1 / number, 0)}
 
 
-def cleaned(path, description, version):
-    """{"class_name": "Sequential" or "Model", "config": ...} for 1.15; UserError in one sentence."""
-    try:
-        if not isinstance(description["class_name"], str) or not is_model(description):
-            raise UserError(
-                "%s: the model is a class of its own (%s), whose layers are Python code and no "
-                "description; build a Sequential or functional model of the same layers, give it "
-                "the weights and save that" % (path, description["class_name"]))
-        return _Cleaner(path, _is_keras_3(description, version)).model(description)
-    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise UserError("%s: the description of the layers is damaged, or not as Keras writes it "
-                        "(%s: %s)" % (path, type(error).__name__, str(error)[:100]))
+def cleaned(path, description, version, lambdas):
+    """{"class_name": "Sequential" or "Model", "config": ...} for 1.15; UserError in one sentence.
+
+    lambdas : {layer: what it computes} for Lambda layers
+    """
+    if not isinstance(description["class_name"], str) or not is_model(description):
+        raise UserError(
+            "%s: the model is a class of its own (%s), whose layers are Python code and no "
+            "description; build a Sequential or functional model of the same layers, give it the "
+            "weights and save that" % (path, description["class_name"]))
+    return _Cleaner(path, _is_keras_3(description, version), lambdas).model(description)
 
 
 def _is_keras_3(description, version):
@@ -46,8 +51,8 @@ def _is_keras_3(description, version):
 
 
 class _Cleaner:
-    def __init__(self, path, keras_3):
-        self.path, self.keras_3 = path, keras_3
+    def __init__(self, path, keras_3, lambdas):
+        self.path, self.keras_3, self.lambdas = path, keras_3, lambdas
 
     def model(self, item):
         """A model, or a model as a layer of another."""
@@ -90,16 +95,30 @@ class _Cleaner:
             config["cells"] = [self.layer(cell) for cell in config["cells"]]
         if _is_mirrored(config):
             del config["backward_layer"]
-        return self.without_cudnn({"class_name": kind, "config": config})
+        return OLDER.get(kind, _as_it_is)(kind, config)
 
     def operation(self, item):
-        """(kind, config): `a + b` between tensors, an operator in the file, is the layer Add."""
-        kind, config = item["class_name"], dict(item["config"])
-        named = config.get("function") if kind == "TFOpLambda" else kind
-        if kind == "TFOpLambda" or ".ops" in str(item.get("module")):
-            if named in OPERATIONS:
-                return OPERATIONS[named], {"name": name_of(item)}
-        return kind, config
+        """(kind, config) of an entry, where an operator or code of the graph has become a layer."""
+        kind, name = item["class_name"], name_of(item)
+        if kind == "Lambda":
+            shape = {key: value for key, value in item["config"].items() if "batch" in key}
+            kind, config = replaced(self.path, name, self.lambdas)
+            return kind, dict(config, **shape)
+        if kind != "TFOpLambda" and ".ops" not in str(item.get("module")):
+            return kind, dict(item["config"])
+        named = item["config"].get("function") if kind == "TFOpLambda" else kind
+        operator = OPERATORS.get(str(named).split(".")[-1].lower())
+        sides = _sides(item["inbound_nodes"][0])
+        numbers = [side for side in sides if isinstance(side, (int, float))]
+        if operator in MERGES and not numbers:
+            return operator, {"name": name}
+        if operator in RESCALING and len(numbers) == 1 and len(sides) == 2:
+            line = RESCALING[operator](numbers[0], sides[0] is numbers[0])
+            if line:
+                return rescaling(name, *line)
+        raise UserError("%s: the operator %s ('%s') stands between the layers; between tensors "
+                        "add, subtract, multiply, maximum and minimum are read, with a number add, "
+                        "subtract, multiply and divide" % (self.path, named, name))
 
     def rename(self, kind, config):
         """Keys and values that have another name in 1.15, or another meaning under the same."""
@@ -134,16 +153,6 @@ class _Cleaner:
                             "model.quantize" % (self.path, name_of(item), policy))
         return policy if item["class_name"] == "InputLayer" else "float32"
 
-    def without_cudnn(self, item):
-        """CuDNN's layers are LSTM with sigmoid gates, and GRU that resets after the product."""
-        kind, config = item["class_name"], item["config"]
-        if kind not in ("CuDNNLSTM", "CuDNNGRU"):
-            return item
-        config = dict(config, activation="tanh", recurrent_activation="sigmoid", use_bias=True)
-        if kind == "CuDNNGRU":
-            config["reset_after"] = True
-        return {"class_name": kind[5:], "config": config}
-
     # --- connections --------------------------------------------------------------------------
 
     def node(self, item, node):
@@ -151,25 +160,19 @@ class _Cleaner:
         if isinstance(node, dict):
             keywords, tensors = dict(node.get("kwargs", {})), _histories(node.get("args", []))
             states = _histories(keywords.pop("initial_state", None))
-            self.check_arguments(item, node.get("args", []))
         else:
             ends = [node] if node and isinstance(node[0], str) else node
             tensors = [list(end[:3]) for end in ends]
             keywords = dict(ends[0][3]) if ends and len(ends[0]) > 3 else {}
-            states = [keywords.pop(key) for key in ("y", "initial_state")
-                      if _is_end(keywords.get(key))]
+            keywords.pop("name", None)
+            second = keywords.pop("y", None)
+            tensors = [end for end in tensors if end[0] != "_CONSTANT_VALUE"]
+            states = ([list(second[:3])] if _is_end(second) else []) + [
+                list(end[:3]) for end in _listed_ends(keywords.pop("initial_state", None))]
         self.check_training(item, keywords.pop("training", None))
-        keywords = {key: value for key, value in keywords.items()
-                    if value not in (None, False) and key != "name"}
+        keywords = {key: value for key, value in keywords.items() if value not in (None, False)}
         return [end + [dict(keywords) if first else {}] for first, end in
                 zip([True] + [False] * 99, tensors + states)]
-
-    def check_arguments(self, item, arguments):
-        """UserError where a layer is called with numbers, as in `2 * x`."""
-        if any(isinstance(value, (int, float)) for value in arguments):
-            raise UserError("%s: layer '%s' computes with a number in the graph (%s); put it into "
-                            "a layer's weights, or leave it out of the model"
-                            % (self.path, name_of(item), item["class_name"]))
 
     def check_training(self, item, training):
         dropout = item["config"].get("dropout") or item["config"].get("recurrent_dropout")
@@ -182,13 +185,37 @@ class _Cleaner:
         waiting = {(layer["name"], k): {(end[0], end[1]) for end in node}
                    for layer in layers for k, node in enumerate(layer["inbound_nodes"])}
         known = {(layer["name"], 0) for layer in layers if not layer["inbound_nodes"]}
+        models = {layer["name"] for layer in layers if is_model(layer)}  # may count calls from 1
         while waiting:
             ready = {call for call, needed in waiting.items() if needed <= known}
             if not ready:
                 raise UserError("%s: the description of the layers is damaged: '%s' waits for what "
                                 "is not there, or for itself" % (self.path, min(waiting)[0]))
-            known |= ready
+            known |= ready | {(name, k + 1) for name, k in ready if name in models}
             waiting = {call: needed for call, needed in waiting.items() if call not in ready}
+
+
+def _as_it_is(kind, config):
+    return {"class_name": kind, "config": config}
+
+
+def _without_cudnn(kind, config):
+    """CuDNN's layers are LSTM with sigmoid gates, and GRU that resets after the product."""
+    config = dict(config, activation="tanh", recurrent_activation="sigmoid", use_bias=True)
+    after = {"reset_after": True} if kind == "CuDNNGRU" else {}
+    return {"class_name": kind[5:], "config": dict(config, **after)}
+
+
+def _normalization(kind, config):
+    """(x - mean) / max(std, 1e-7), from tf.keras 2.3 on, as the BatchNormalization of this."""
+    kept = {key: config[key] for key in ("name", "axis", "batch_input_shape") if key in config}
+    constants = [config[key] for key in ("mean", "variance") if config.get(key) is not None]
+    return {"class_name": "BatchNormalization", "constants": constants, "config": dict(
+        kept, epsilon=1e-14, scale=False, center=False, fused=False)}
+
+
+# kind -> a function (kind, config) that puts it into words of 1.15
+OLDER = {"CuDNNLSTM": _without_cudnn, "CuDNNGRU": _without_cudnn, "Normalization": _normalization}
 
 
 def _ends(value):
@@ -198,9 +225,23 @@ def _ends(value):
     return [list(value)] if _is_end(value) else [list(end) for end in value]
 
 
+def _sides(node):
+    """The operands of an operator: numbers as they are, tensors as [layer, node, tensor]."""
+    if isinstance(node, dict):
+        sides = list(node.get("args", [])) + list(node.get("kwargs", {}).values())
+        return [end for side in sides for end in (_histories(side) or [side]) if side is not None]
+    end = node if isinstance(node[0], str) else node[0]
+    first = end[2] if end[0] == "_CONSTANT_VALUE" else end[:3]
+    return [first] + [end[3][key] for key in ("x", "y") if key in end[3]]
+
+
 def _is_end(value):
     return isinstance(value, (list, tuple)) and len(value) >= 3 and isinstance(value[0], str) and (
         isinstance(value[1], int))
+
+
+def _listed_ends(value):
+    return [] if value is None else [value] if _is_end(value) else value
 
 
 def _histories(value):

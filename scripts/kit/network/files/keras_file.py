@@ -15,8 +15,9 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.base.digest import sha256
 from kit.network.files import archive, checkpoint, hdf5
-from kit.network.files.arrays import by_leaf, leaves, native
+from kit.network.files.arrays import by_leaf, layers_of, leaves, native
 from kit.network.files.clean import cleaned
+from kit.network.files.lambdas import replacements
 
 LARGEST_JSON = 1 << 26  # bytes
 
@@ -38,37 +39,61 @@ def add_arguments(parser):
                         "model, where the file holds the architecture alone (.json)")
 
 
-def read_keras(path, weights=None, architecture=None):
-    """The KerasFile of a path; UserError in one sentence, which names what is missing."""
-    first = _stored(path)
-    other = [_stored(extra) for extra in (weights, architecture) if extra]
-    described = (other if architecture else [first])[-1]
-    filled = other[0] if weights else first
+    parser.add_argument("--replace-lambda", metavar="NAME=WHAT", action="append", help="what a Lambda "
+                        "layer computes: an activation (tanh), a factor (0.5), arithmetic in x "
+                        "('x / 255'); may be given several times")
+
+
+def read_asked(path, args):
+    """read_keras of a path with the options of add_arguments."""
+    return read_keras(path, args.weights, args.architecture, replacements(args.replace_lambda))
+
+
+def read_keras(path, weights=None, architecture=None, lambdas=None):
+    """The KerasFile of a path; UserError in one sentence, which names what is missing.
+
+    lambdas : {layer: what it computes} for Lambda layers
+    """
+    sources = tuple(filter(None, (path, weights, architecture)))
+    stored = {source: _stored(source) for source in sources}
+    holder, describer = weights or path, architecture or path
+    filled, described = stored[holder], stored[describer]
     if described.description is None:
         raise UserError(
             "%s: it holds weights alone; give the architecture (model.to_json()) with "
-            "--architecture model.json, or save the whole model with model.save(...)" % path)
+            "--architecture model.json, or save the whole model with model.save(...)" % describer)
     if filled.flat is None and filled.tree is None:
         raise UserError("%s: an architecture without weights; give those (model.save_weights(...)) "
-                        "with --weights weights.h5" % path)
-    holder = weights or path
-    description = cleaned(architecture or path, described.description, described.version)
-    arrays = by_leaf(holder, described.description, filled)
-    found = {name: native(item, arrays.get(name, [])) for name, item in leaves_of(description)}
-    _check_finite(holder, found)
-    return KerasFile(path, description, found, tuple(filter(None, (path, weights, architecture))))
+                        "with --weights weights.h5" % holder)
+    if holder != describer:  # whole models may serve as either
+        filled = filled._replace(description=None)
+    description, arrays = _model(described, describer, filled, holder, lambdas or {})
+    return KerasFile(path, description, arrays, sources)
+
+
+def _model(described, describer, filled, holder, lambdas):
+    """(description for 1.15, arrays per layer), checked for what the files themselves can show."""
+    try:
+        description = cleaned(describer, described.description, described.version, lambdas)
+        found = by_leaf(holder, described.description, description, filled)
+        arrays = {name: native(item, found.get(name, []))
+                  for name, item in leaves_of(description)}
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
+            RecursionError) as error:
+        raise UserError("%s: the description of the layers is damaged, or not as Keras writes it "
+                        "(%s: %s)" % (describer, type(error).__name__, str(error)[:100]))
+    _check_finite(holder, arrays)
+    return description, arrays
 
 
 def leaves_of(description):
     """(path, entry) of each layer of a whole model that is no model itself."""
-    from kit.network.files.arrays import layers_of
-
     return [leaf for layer in layers_of(description) for leaf in leaves(layer)]
 
 
-def digest(file):
-    """The sha256 of what a KerasFile was read from: of the one file, or of the list of all."""
-    names = [name for source in file.sources for name in _files(source)]
+def digest(*sources):
+    """The sha256 of the one file that a model was read from, or of the hashes of all of them."""
+    names = [name for source in sources for name in _files(source)]
     if len(names) == 1:
         return sha256(names[0])
     return hashlib.sha256("".join(map(sha256, names)).encode()).hexdigest()
@@ -91,12 +116,11 @@ def _files(source):
 
 def _stored(path):
     """What is in a file or folder, by its content and not by its name."""
+    if os.path.basename(path) == "saved_model.pb":
+        path = os.path.dirname(path) or "."
+    if os.path.isdir(os.path.join(path, "variables")):
+        return checkpoint.read_folder(path)
     prefix = checkpoint.checkpoint_prefix(path)
-    if os.path.isfile(os.path.join(path, "saved_model.pb")):
-        return checkpoint.read_folder(path)
-    if os.path.isdir(os.path.join(path, "variables")) and os.path.isfile(
-            os.path.join(path, "assets", "saved_model.json")):
-        return checkpoint.read_folder(path)
     if prefix:
         return checkpoint.read_checkpoint(prefix)
     try:

@@ -139,6 +139,18 @@ def same(layer, **changes):
     return layer.__class__.from_config(config)
 
 
+def as_batch(keras, copy, values, after):
+    """A Lambda and its output: a layer without weights on each step of several (n, T, ...)."""
+    backend = keras.backend
+
+    def apply(given):
+        steps = backend.shape(given[0])[1]
+        rows = [backend.reshape(x, (-1,) + tuple(x.shape.as_list()[2:])) for x in given]
+        return backend.reshape(copy(rows), (-1, steps) + tuple(after))
+    layer = keras.layers.Lambda(apply, output_shape=(None,) + tuple(after))
+    return layer, layer(values)
+
+
 class StepByStep(Kind):
     """A kind that treats each step by itself."""
 

@@ -2,7 +2,7 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.layers.kind import Kind, Layer, WHOLE, same
+from kit.network.layers.kind import Kind, Layer, WHOLE, as_batch, same
 
 
 class Merge(Kind):
@@ -188,8 +188,7 @@ class Dot(Merge):
         return tf.reshape(found, (-1,) + tuple(call.after), name="dot")
 
     def twin(self, keras, layer, values, timed):
-        raise UserError("the difference of layer '%s' to Keras cannot be measured step by step"
-                        % layer.name)
+        return as_batch(keras, same(layer), values, layer.output_shape[1:])
 
 
 KINDS = {kind: Pairwise(kind) for kind in (

@@ -1,4 +1,4 @@
-"""Normalisation by moving statistics, and by each vector's own."""
+"""Normalisation by moving statistics, by each vector's own, and by constants."""
 import numpy as np
 
 from kit.network.layers.kind import Layer, Pointwise, check_arrays, check_axis, same
@@ -85,4 +85,19 @@ class LayerNormalization(Pointwise):
         return copy, copy(values[0])
 
 
-KINDS = {"BatchNormalization": BatchNormalization(), "LayerNormalization": LayerNormalization()}
+class Rescaling(Pointwise):
+    """y = scale * x + offset, two numbers; as a product, as toco loses a state times a number."""
+
+    def read(self, path, name, config, arrays):
+        return Layer("Rescaling", name, {"scale": float(config["scale"]),
+                                         "offset": float(config["offset"])}, {})
+
+    def apply(self, ops, layer, x):
+        width = int(x.shape[-1])
+        kernel = np.diag(np.full(width, layer.options["scale"], np.float32))
+        bias = np.full(width, layer.options["offset"], np.float32)
+        return ops.linear(kernel, bias, "linear", "rescaled")(x)
+
+
+KINDS = {"BatchNormalization": BatchNormalization(), "Rescaling": Rescaling(),
+         "LayerNormalization": LayerNormalization()}

@@ -171,9 +171,39 @@ class Recurrent(Kind):
         return ((new[0],) + tuple(new) if call.layer.options["return_state"] else new[0]), new
 
     def twin(self, keras, layer, values, timed):
-        """The sequence of outputs; a state at each step cannot be had from Keras."""
-        copy = same(layer, return_sequences=True, return_state=False, stateful=False, unroll=False)
-        return copy, copy(values[0])
+        """The sequence of outputs, and where they are asked for of the states."""
+        if not layer.return_state or not hasattr(layer, "cell"):
+            copy = same(layer, return_sequences=True, return_state=False, stateful=False,
+                        unroll=False)
+            return copy, copy(values[0])
+        copy = keras.layers.RNN(showing_states(keras, layer.cell), return_sequences=True)
+        both = copy(values[0])
+        sizes = [layer.cell.units] * len(self.carried)
+        parts = [keras.layers.Lambda(lambda x, k=k: x[..., sum(sizes[:k]):sum(sizes[:k + 1])])(both)
+                 for k in range(len(sizes))]
+        return copy, (parts[0],) + tuple(parts)
+
+
+def showing_states(keras, cell):
+    """A Keras cell like this one whose output is all its states side by side."""
+    class Showing(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.cell = cell.__class__.from_config(cell.get_config())
+            self.state_size = self.cell.state_size
+            sizes = self.state_size if isinstance(self.state_size, (list, tuple)) else [
+                self.state_size]
+            self.output_size = sum(sizes)
+
+        def build(self, shape):
+            self.cell.build(shape)
+            self._trainable_weights = self.cell.trainable_weights
+            self.built = True
+
+        def call(self, inputs, states):
+            _, new = self.cell.call(inputs, states)
+            return keras.backend.concatenate(list(new), -1), new
+    return Showing()
 
 
 def blend(tf, mask, new, old, name):

@@ -58,10 +58,15 @@ class Reshape(Kind):
         return call.ops.tf.reshape(call.tensor, (-1,) + tuple(call.after), name="shaped")
 
     def twin(self, keras, layer, values, timed):
-        copy = same(layer)
-        if any(timed) and copy.__class__.__name__ == "Reshape":
-            copy = same(layer, target_shape=layer.get_config()["target_shape"][1:])
-        return copy, keras.layers.TimeDistributed(copy)(values[0])
+        item = tuple(layer.output_shape[2 if any(timed) else 1:])
+        return reshaped(keras, values[0], item)
+
+
+def reshaped(keras, value, item):
+    """Keras' layer, and its output, that shapes each step (n, T, ...) to an item."""
+    layer = keras.layers.Lambda(lambda x: keras.backend.reshape(
+        x, (-1, keras.backend.shape(x)[1]) + item), output_shape=(None,) + item)
+    return layer, layer(value)
 
 
 class Flatten(Reshape):
