@@ -6,6 +6,7 @@ import numpy as np
 from kit.base.cli import UserError
 
 DRAWN_STEPS = 10000  # samples drawn where no data is given
+DRAWN_ITEMS = 300  # for a model that is more than one sequence
 
 
 class Samples(NamedTuple):
@@ -121,7 +122,7 @@ def _drawn(item, steps, seed, count=None):
     """(m, ...) of standard normal values, of whole numbers below the limit, or of states."""
     rng = np.random.Generator(np.random.PCG64(seed))
     shape = item.sized(steps or 50)
-    count = count or max(200, DRAWN_STEPS // (shape[0] if item.timed else 1) // 10)
+    count = count or DRAWN_ITEMS
     if item.dtype == "int32":
         return rng.integers(0, item.limit, (count,) + shape).astype(np.int32)
     values = rng.standard_normal((count,) + shape, np.float32)
