@@ -65,10 +65,14 @@ class Parts(NamedTuple):
 
     @property
     def sequences(self):
-        """Items as (m, steps, ...) per input that is no state; what has no steps is repeated."""
+        """Items as (m, steps, ...) per input that is no state; what has no steps is repeated.
+
+        Items of one step are steps of one sequence: their states go on from one to the next.
+        """
         steps = min(values.shape[1] for values, timed in zip(self.arrays, self.timed) if timed)
         found = [values[:, :steps] if timed else np.repeat(values[:, None], steps, 1)
                  for values, timed, kept in zip(self.arrays, self.timed, self.kept) if not kept]
+        found = [values.swapaxes(0, 1) if steps == 1 else values for values in found]
         return found[0] if len(found) == 1 else found
 
     @property
