@@ -121,6 +121,10 @@ def job_of(args):
         print("no data given: compared on standard normal samples", file=sys.stderr)
     from kit.network.parity import Reference
 
+    if args.expected:
+        from kit.network.expected import check_expected
+
+        check_expected(args.expected, file, validation)
     return Job(args.source, network, steps or validation.given_steps, calibration,
                Reference(file, validation), args.bound)
 

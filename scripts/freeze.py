@@ -32,6 +32,10 @@ def main(argv):
     steps = window_steps(network, args.window_steps, args.model)
     samples = read_inputs(args.windows, args.scaler, network.inputs, steps)
     graphs = [frozen(network, form, steps, args.model) for form in args.form]
+    if args.expected:
+        from kit.network.expected import check_expected
+
+        check_expected(args.expected, file, samples)
     compare(file, graphs, samples)
     for graph in graphs:
         path = os.path.join(args.out, graph.form)

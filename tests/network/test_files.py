@@ -207,7 +207,7 @@ def test_half_of_a_model_says_which_half_is_missing(tmp_path):
         read_keras(weights_file(tmp_path / "w.h5"))
     with pytest.raises(UserError, match="architecture without weights.*--weights weights.h5"):
         read_keras(architecture(tmp_path / "m.json"))
-    with pytest.raises(UserError, match="weights of 2 layers .*architecture has 1 layers with w"):
+    with pytest.raises(UserError, match="weights of 2 layers .*architecture has 1 layer with w"):
         read_keras(weights_file(tmp_path / "w.h5"),
                    architecture=architecture(tmp_path / "n.json", dense(use_bias=True)))
 
@@ -352,3 +352,66 @@ def test_functional_file_is_read_as_one(tmp_path):
     file = read_keras(write(tmp_path / "m.h5", None, version="2.15.0", config=dict(
         config, class_name="Functional")))
     assert file.description["class_name"] == "Model" and set(file.arrays) == {"in", "lstm", "dense"}
+
+
+def test_names_that_1_15_does_not_allow_are_replaced(tmp_path):
+    layers = (lstm("my layer", use_bias=True), dense("_out", use_bias=True),
+              layer("Dropout", "layer_out"))
+    file = read_keras(weights_file(tmp_path / "w.h5", ("my layer", "_out")),
+                      architecture=architecture(tmp_path / "m.json", *layers))
+    assert list(file.arrays) == ["my_layer", "layer_out_", "layer_out"]
+    assert [item["config"]["name"] for item in file.description["config"]["layers"]] == list(
+        file.arrays)
+
+
+def test_lists_of_names_that_keras_cut_into_pieces(tmp_path):
+    path = weights_file(tmp_path / "w.h5")
+    with h5py.File(path, "a") as file:
+        del file.attrs["layer_names"]
+        file.attrs["layer_names0"], file.attrs["layer_names1"] = [b"lstm"], [b"dense"]
+        names = file["lstm"].attrs["weight_names"]
+        del file["lstm"].attrs["weight_names"]
+        file["lstm"].attrs["weight_names0"] = names[:2]
+        file["lstm"].attrs["weight_names1"] = names[2:]
+    found = read_keras(path, architecture=architecture(tmp_path / "m.json")).arrays
+    assert [len(arrays) for arrays in found.values()] == [3, 0, 2]
+
+
+def test_weights_of_a_model_on_several_gpus_are_one_layer(tmp_path):
+    path = weights_file(tmp_path / "w.h5")
+    with h5py.File(path, "a") as file:
+        for name in ("lstm", "dense"):
+            file.move(name, "sequential_1/" + name)
+        file.attrs["layer_names"] = [b"lambda", b"sequential_1"]
+        file.create_group("lambda")
+        file["sequential_1"].attrs["weight_names"] = [b"lstm/w0", b"lstm/w1", b"lstm/w2",
+                                                      b"dense/w0", b"dense/w1"]
+    found = read_keras(path, architecture=architecture(tmp_path / "m.json")).arrays
+    assert [len(arrays) for arrays in found.values()] == [3, 0, 2]
+
+
+@pytest.mark.parametrize("write_it", [
+    lambda model: ("m.json", json.dumps(json.dumps(model))),
+    lambda model: ("m.json", json.dumps(model["config"])),
+    lambda model: ("m.yaml", "class_name: Sequential\nconfig: !!python/tuple\n" + "".join(
+        "- %s\n" % json.dumps(item) for item in model["config"]["layers"])),
+])
+def test_architectures_as_people_keep_them(tmp_path, write_it):
+    model = json.loads(open(architecture(tmp_path / "first.json")).read())
+    name, text = write_it(model)
+    (tmp_path / name).write_text(text)
+    found = read_keras(weights_file(tmp_path / "w.h5"), architecture=str(tmp_path / name)).arrays
+    assert [len(arrays) for arrays in found.values()] == [3, 0, 2]
+
+
+@pytest.mark.parametrize("text", [
+    "a: &a [x, x]\nb: [*a, *a]", "!!python/object/apply:os.system ['true']", "a: [", "7"])
+def test_yaml_makes_nothing_but_data(tmp_path, text):
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(UserError, match="not the architecture of a Keras model"):
+        read_keras(weights_file(tmp_path / "w.h5"), architecture=str(tmp_path / "m.yaml"))
+
+
+def test_file_of_keras_1_says_the_way(tmp_path):
+    with pytest.raises(UserError, match="written by Keras 1.2.2.*load it once with Keras 2"):
+        read_keras(write(tmp_path / "m.h5", [lstm(), dense()], version="1.2.2"))

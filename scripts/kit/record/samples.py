@@ -31,6 +31,13 @@ class Samples(NamedTuple):
         stream = self.stream
         return np.unique(np.concatenate([stream.argmin(0), stream.argmax(0)]))
 
+    def first(self, count):
+        """The first `count` windows (n, steps, C) of the data, fewer where it has fewer."""
+        ends = self.sequences.shape[1] - self.steps + 1
+        places = [divmod(k, ends) for k in range(min(count, ends * len(self.sequences)))]
+        return np.stack([self.sequences[sequence, start:start + self.steps]
+                         for sequence, start in places])
+
     def windows(self, count, extremes=False):
         """Up to `count` windows (n, steps, C), evenly spread; with extremes, also each window that
         ends on (or, at a sequence's start, holds) an extreme sample."""

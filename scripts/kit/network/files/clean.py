@@ -35,6 +35,10 @@ def cleaned(path, description, version, lambdas):
 
     lambdas : {layer: what it computes} for Lambda layers
     """
+    if re.match(r"[01]\.", version):
+        raise UserError("%s: written by Keras %s, whose words have changed since; load it once with "
+                        "Keras 2.0 to 2.2, which translates it, and save it there"
+                        % (path, version))
     if not isinstance(description["class_name"], str) or not is_model(description):
         raise UserError(
             "%s: the model is a class of its own (%s), whose layers are Python code and no "

@@ -70,7 +70,7 @@ def _stored(path, data):
         description = _text(file.attrs.get("model_config"))
         version = _text(file.attrs.get("keras_version")) or ""
         weights = file.get("model_weights", file)
-        if "layer_names" in weights.attrs:
+        if _names(weights, "layer_names"):
             return Stored(_json(path, description), version, reader.flat(weights), None)
         if "model_weights" in file:  # files of other hands name the layers by their groups alone
             return Stored(_json(path, description), version, reader.groups(weights), None)
@@ -82,6 +82,13 @@ def _stored(path, data):
 
 def _text(value):
     return value.decode("utf-8") if isinstance(value, bytes) else value
+
+
+def _names(group, key):
+    """A list of names in a group's attributes, which Keras cuts into key0, key1, ... if long."""
+    keys = [key] if key in group.attrs else [
+        key + str(k) for k in range(len(group.attrs)) if key + str(k) in group.attrs]
+    return [_text(name) for key in keys for name in group.attrs[key]]
 
 
 def _json(path, text):
@@ -100,14 +107,13 @@ class _Reader:
 
     def flat(self, group):
         """{layer: [arrays]} in the order of the file's own list."""
-        names = [_text(name) for name in group.attrs["layer_names"]]
-        return {name: self.layer(group[name]) for name in names}
+        return {name: self.layer(group[name]) for name in _names(group, "layer_names")}
 
     def groups(self, group):
         return {name: self.layer(group[name]) for name in group}
 
     def layer(self, group):
-        names = [_text(name) for name in group.attrs.get("weight_names", [])]
+        names = _names(group, "weight_names")
         for name in names:
             if name not in group:
                 raise UserError("%s: the weights '%s' are missing; the file is damaged"
