@@ -14,7 +14,7 @@ before anything is written.
 import os
 import sys
 
-from kit.base.cli import UserError, parser, run, write_bytes, write_json
+from kit.base.cli import UserError, json_text, parser, run, write_together
 from kit.network.description import read_network
 from kit.network.forms import frozen, window_steps
 from kit.record.samples import read_samples
@@ -32,8 +32,8 @@ def main(argv):
     compare(args.model, graphs, samples)
     for graph in graphs:
         path = os.path.join(args.out, graph.form)
-        write_bytes(path + ".pb", graph.bytes)
-        write_json(path + ".json", graph.signature(args.model))
+        write_together({path + ".pb": graph.bytes,
+                        path + ".json": json_text(graph.signature(args.model))})
 
 
 def arguments(argv):
