@@ -15,7 +15,7 @@ def dynamic(pb_path, signature, calibration):
 
 
 def int8(pb_path, signature, calibration):
-    from kit.tflite.quantize import quantized
+    from kit.tflite.int8.quantize import quantized
 
     return quantized(toco.converted(pb_path, signature), signature, calibration)
 
