@@ -29,7 +29,8 @@ TABLES = {
     "SubGraph": [("tensors", "[Tensor]"), ("inputs", "[i32]"), ("outputs", "[i32]"),
                  ("operators", "[Operator]"), ("name", "string")],
     "Tensor": [("shape", "[i32]"), ("type", "i8"), ("buffer", "u32"), ("name", "string"),
-               ("quantization", "Quantization"), ("is_variable", "bool")],
+               ("quantization", "Quantization"), ("is_variable", "bool"), ("sparsity", "None"),
+               ("shape_signature", "[i32]")],
     "Quantization": [("min", "[f32]"), ("max", "[f32]"), ("scale", "[f32]"),
                      ("zero_point", "[i64]"), ("details_type", "u8"), ("details", "None"),
                      ("quantized_dimension", "i32")],
@@ -119,11 +120,13 @@ class _Reader:
         if vtable < 0:
             raise ValueError("a table's fields would stand before the file")
         self.spend(8)
-        size = struct.unpack_from("<H", self.data, vtable)[0]
+        size, length = struct.unpack_from("<HH", self.data, vtable)
+        offsets = struct.unpack_from("<%dH" % max(size // 2 - 2, 0), self.data, vtable + 4)
+        if size < 4 or size % 2 or length < 4 or at + length > len(self.data) or any(
+                offset and not 4 <= offset < length for offset in offsets):
+            raise ValueError("the fields of a table are outside of it")
         table = {}
-        for number, (field, kind) in enumerate(fields):
-            slot = 4 + 2 * number
-            offset = struct.unpack_from("<H", self.data, vtable + slot)[0] if slot < size else 0
+        for (field, kind), offset in zip(fields, offsets):
             if offset:
                 table[field] = self.field(at + offset, kind, table)
         return table
