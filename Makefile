@@ -14,8 +14,12 @@ help:  ## explain the targets
 setup:  ## build the environments from their locks; instant when nothing changed
 	@sh scripts/setup
 
+intact = sh scripts/run intact
+
 all: setup  ## environment, every stage through DVC, and a table of the results
+	@$(intact) --cache "$$($(DVC) cache dir)"
 	$(DVC) repro
+	@$(intact) --outputs || { $(DVC) repro && $(intact) --outputs; }
 	@sh scripts/run results reports/evaluate/metrics.json
 
 results: setup  ## the table of the results that are here now

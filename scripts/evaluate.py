@@ -8,8 +8,9 @@
 
 In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
      a detector with the name of the file.
-Out: metrics.json, parity.json, quantization.json, detectors.json (the fitted scorers) and CSV
-     files for the plots. Without --events, or without an event, what needs labels is left out.
+Out: metrics.json, a few of its figures in headline.json, parity.json, quantization.json,
+     detectors.json (the fitted scorers) and CSV files for the plots. Without --events, or without
+     an event, what needs labels is left out.
 
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """
@@ -21,18 +22,21 @@ import numpy as np
 import pandas as pd
 
 from kit.base.cli import (
-    UserError, atomic_path, parser, progress, read_json, run, write_bytes, write_json,
+    UserError, json_text, parser, progress, read_json, run, write_together,
 )
 from kit.base.params import load_params
+from kit.base.processes import Processes
 from kit.detection import baselines, metrics, scores
-from kit.detection.forecasts import forecast_all, processes
+from kit.detection.forecasts import forecast_all
 from kit.record.records import interval_s, labels, read_events, read_record
 from kit.record.stretches import runs
 from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
-from kit.runtime.files import form_and_precision, headline, tflite_files
+from kit.runtime.files import HEADLINE, form_and_precision, headline, tflite_files
 from kit.runtime.precisions import EXACT
 
+HEADLINE_KEYS = ("vus_pr", "event_recall", "false_alarms_per_day", "median_delay_s",
+                 "alarms_per_day", "alarm_time_fraction")  # the last two of a record without labels
 SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.csv
 CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
@@ -253,11 +257,15 @@ def verdict(start, end, events, tail):
     return "tail" if ((start < events["end"] + tail) & (end > events["start"])).any() else "false"
 
 
-def write_csv(path, table):
-    """A data frame with 6 significant digits and LF line ends, whole or not at all."""
-    with atomic_path(path) as partial:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False, float_format="%.6g", line_terminator="\n")
+def csv_text(table):
+    """A data frame as CSV with 6 significant digits and LF line ends."""
+    return table.to_csv(index=False, float_format="%.6g", line_terminator="\n")
+
+
+def headline_figures(table):
+    """The few of metrics.json that two commits are compared by: {detector: {key: value}}."""
+    return {name: {key: table[name][key] for key in HEADLINE_KEYS if key in table[name]}
+            for name in HEADLINE if name in table}
 
 
 def plain(value):
@@ -302,13 +310,14 @@ def main(argv):
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
     centres = scores.fit_centres(filled[0], params["regimes"])
-    with processes() as pool:
+    with Processes() as pool:
         forecasts = forecast_all(pool, list(paths.values()), filled, window)
         outputs = {name: (forecasts[path], True) for name, path in paths.items()}
         outputs.update(baseline_outputs(train, parts, window, params))
         tasks = [Task(name, parts, output, centres if forecast else None, params, rate)
                  for name, (output, forecast) in outputs.items()]
-        done = progress(pool.imap(detect, tasks), "detectors", total=len(tasks))
+        done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
+                        "detectors", total=len(tasks))
         found = {name: (detector, test_scores) for name, detector, test_scores in done}
     marks = None if events is None else labels(events, len(test.values))
     if marks is not None:
@@ -327,22 +336,21 @@ def report(args, params, test, events, marks, paths, outputs, found):
     seconds, tail = interval_s(test), params["tail_samples"]
     table = {name: summary(*result, events, seconds, params)
              for name, result in progress(results.items(), "metrics")}
-
-    def out(name):
-        return os.path.join(args.out, name)
-
-    write_json(out("metrics.json"), plain(table))
-    write_json(out("parity.json"), plain(
-        {name: parity(outputs, results, name) for name in paths if name != "keras"}))
-    write_json(out("quantization.json"), plain(quantization_costs(results, table)))
-    write_json(out("detectors.json"), detectors)
-    write_csv(out("score.csv"), score_stretch(results, detectors, test.time, marks))
-    write_csv(out("alarms.csv"), alarm_table(results, test.time, events, tail))
+    written = {
+        "headline.json": json_text(plain(headline_figures(table))),
+        "metrics.json": json_text(plain(table)),
+        "parity.json": json_text(plain(
+            {name: parity(outputs, results, name) for name in paths if name != "keras"})),
+        "quantization.json": json_text(plain(quantization_costs(results, table))),
+        "detectors.json": json_text(detectors),
+        "score.csv": csv_text(score_stretch(results, detectors, test.time, marks)),
+        "alarms.csv": csv_text(alarm_table(results, test.time, events, tail))}
     with open(args.history, "rb") as file:
-        write_bytes(out("history.csv"), file.read())
+        written["history.csv"] = file.read()
     if args.events:
         for name, found in label_tables(results, events, marks).items():
-            write_csv(out(name), found)
+            written[name] = csv_text(found)
+    write_together({os.path.join(args.out, name): text for name, text in written.items()})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The stage evaluate: its small functions by worked values, and a whole run on a tiny record."""
 import json
 import os
+import signal
 import warnings
 
 import numpy as np
@@ -265,9 +266,9 @@ def test_a_table_without_an_event_is_a_log_without_labels(case):
 @pytest.mark.slow
 def test_without_events_it_says_what_it_can_and_the_same_each_time(case):
     first, second = case.run("one", events=False), case.run("two", events=False)
-    assert sorted(os.listdir(first)) == ["alarms.csv", "detectors.json", "history.csv",
-                                         "metrics.json", "parity.json", "quantization.json",
-                                         "score.csv"]
+    assert sorted(os.listdir(first)) == ["alarms.csv", "detectors.json", "headline.json",
+                                         "history.csv", "metrics.json", "parity.json",
+                                         "quantization.json", "score.csv"]
     assert "vus_pr" not in read(first, "metrics.json")["keras"]
     assert read(first, "metrics.json")["keras"]["alarms_per_day"] >= 0
     assert set(pd.read_csv(os.path.join(first, "alarms.csv"))["verdict"]) <= {"unknown"}
@@ -275,3 +276,33 @@ def test_without_events_it_says_what_it_can_and_the_same_each_time(case):
         with open(os.path.join(first, name), "rb") as one, \
                 open(os.path.join(second, name), "rb") as two:
             assert one.read() == two.read(), name
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_one_sentence_with_its_file(case, monkeypatch):
+    monkeypatch.setenv("EMULATOR", "none")  # forked, with the fault below in it
+    monkeypatch.setattr("kit.detection.forecasts.run_piece", killed_on_step)
+    with pytest.raises(UserError, match="step_float32.tflite: the process .* ended .killed"):
+        case.run("dead")
+    assert not os.path.exists(case.path("dead"))
+
+
+def killed_on_step(piece):
+    if piece[5][0] == "step":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.zeros((piece[3] - piece[2], 2), np.float32)
+
+
+@pytest.mark.slow
+def test_an_altered_file_is_one_sentence(case):
+    path = case.path("convert/step_float32.tflite")
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        with open(path, "wb") as file:
+            file.write(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
+        with pytest.raises(UserError, match="step_float32.tflite is not the file that"):
+            case.run("altered")
+    finally:
+        with open(path, "wb") as file:
+            file.write(data)
