@@ -70,7 +70,7 @@ def read_samples(path, scaler, channels, steps):
 def _read_npy(path):
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged header is parsed as Python, which raises what it likes
         reason = getattr(error, "strerror", None) or "not a .npy file of numbers"
         raise UserError("%s: %s" % (path, reason))
     if values.dtype.kind not in "fiu":

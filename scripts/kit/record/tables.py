@@ -141,7 +141,7 @@ def array(path):
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise UserError("%s: %s" % (path, error.strerror or "not a .npy file of numbers"))
-    except (ValueError, EOFError, SyntaxError, TypeError, MemoryError, OverflowError) as error:
+    except Exception as error:  # its header is parsed as Python, which raises what it likes
         raise UserError("%s is not a .npy file of numbers: %s" % (path, _first_line(error)))
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (
             1, 2) or not values.size:
