@@ -59,6 +59,7 @@ def test_without_labels_the_table_shows_what_there_is():
 def test_a_model_file_of_any_name_is_a_model():
     assert group_of("my_pump", {"my_pump": 1}) == group_of("fused_dynamic") == "model files"
     assert group_of("my_pump") == "baselines"
+    assert group_of("plane_alone") == group_of("without_model") == "evidence alone"
     assert [group for group, _ in grouped({"my_pump": {}}, ["my_pump"])] == ["model files"]
 
 

@@ -1,5 +1,6 @@
 """The detectors of metrics.json in groups and order, and how their numbers are written."""
-GROUPS = ("model files", "baselines", "one-liners (oracles)", "floors")
+GROUPS = ("model files", "evidence alone", "baselines", "one-liners (oracles)", "floors")
+EVIDENCE = ("without_model", "linear_model")  # and what ends in _alone
 FORMS = ("window", "fused", "step")
 HEADLINE = {  # key of metrics.json -> (decimals, what it is)
     "vus_pr": (3, "volume under the precision-recall surface, 0 to 1"),
@@ -22,8 +23,10 @@ def group_of(name, models=()):
     """Which of GROUPS a detector belongs to; `models` are the names of model files, if known."""
     if name in ("keras", "frozen") or name in models or name.split("_")[0] in FORMS:
         return GROUPS[0]
+    if name in EVIDENCE or name.endswith("_alone"):
+        return "evidence alone"
     if name.endswith("_threshold"):  # of the column that does best on the test labels
-        return GROUPS[2]
+        return "one-liners (oracles)"
     return "floors" if name.startswith("floor_") else "baselines"
 
 
