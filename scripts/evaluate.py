@@ -27,7 +27,7 @@ from kit.base.params import load_params
 from kit.detection import baselines, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all, processes
 from kit.record.records import interval_s, labels, read_events, read_record
-from kit.record.stretches import runs
+from kit.record.stretches import hold_last, runs
 from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
 from kit.runtime.files import form_and_precision, headline, tflite_files
@@ -38,6 +38,7 @@ CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 LEAST_NORMAL = 200  # samples for a detector to be fitted on
 ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
+ENOUGH_ALARMS = 3  # that are wanted in the validation part: a threshold is then read off, not guessed
 
 
 def model_paths(keras, frozen, folder):
@@ -125,7 +126,7 @@ def floors(lengths, seed, rate):
         validation[name], rate)}, test[name]) for name in test}
 
 
-def check_normal(record, window, path):
+def check_normal(record, window, path, per_day):
     """UserError when no detector can be fitted on a part; a warning when its threshold is rough."""
     seen = ~np.isnan(record.values)
     for name, any_seen in zip(record.channels, seen.any(axis=0)):
@@ -137,10 +138,19 @@ def check_normal(record, window, path):
         raise UserError("%s: %d samples after the first window hold a number, too few to fit "
                         "detectors on; %d are the least, some thousands are better"
                         % (path, known, LEAST_NORMAL))
-    if known < ENOUGH_NORMAL:
-        print("%s: %d samples are few to fit detectors on: with fewer than %d the rate of false "
-              "alarms may be far from evaluate.false_alarms_per_day"
-              % (path, known, ENOUGH_NORMAL), file=sys.stderr)
+    seconds = interval_s(record)
+    enough = max(ENOUGH_NORMAL * seconds, ENOUGH_ALARMS / per_day * DAY_S)
+    if known * seconds < enough:
+        print("warning: %s has %s of normal operation, few for %g false alarms a day: thresholds are "
+              "set high, and the rate may yet be far from that; %s would be enough"
+              % (path, duration(known * seconds), per_day, duration(enough)), file=sys.stderr)
+
+
+def duration(seconds):
+    """A number of seconds in the largest unit that it fills: 518400 is 6 days."""
+    units = (("days", DAY_S), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+    name, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
+    return "%.3g %s" % (seconds / size, name)
 
 
 def read_labels(path, n):
@@ -168,6 +178,18 @@ def compare(first, second):
     """How the decisions and scores of two detectors differ: each is (scores, alarms)."""
     return {"score_correlation": np.corrcoef(first[0], second[0])[0, 1],
             "decisions_changed": np.mean(first[1] != second[1])}
+
+
+def forecast_errors(samples, forecasts):
+    """How far forecasts of normal samples (n, C) are off, and the last sample in their place.
+
+    Mean absolute errors in standard deviations, over the samples that both can be held against.
+    """
+    error = np.abs(samples - forecasts)[1:]
+    again = np.abs(samples[1:] - hold_last(samples)[:-1])
+    known = ~np.isnan(error)
+    return {"forecast_mean_abs_error": error[known].mean(),
+            "last_sample_mean_abs_error": again[known].mean()}
 
 
 def parity(outputs, results, name):
@@ -309,7 +331,7 @@ def main(argv):
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
     scaler, test = read_scaler(args.scaler), read_record(args.test)
     records = [read_record(args.validation), test]
-    check_normal(records[0], window, args.validation)
+    check_normal(records[0], window, args.validation, params["false_alarms_per_day"])
     events = read_labels(args.events, len(test.values))
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
@@ -335,16 +357,17 @@ def main(argv):
     found.update(floors([len(part) for part in parts], params["seed"], rate))
     for detector, _ in found.values():  # what detect needs to know beside
         detector.update(warm_up_samples=window, interval_s=interval_s(test))
-    report(args, params, test, events, marks, paths, outputs, found)
+    errors = {name: forecast_errors(parts[0], outputs[name][0]) for name in paths}
+    report(args, params, test, events, marks, errors, outputs, found)
 
 
-def report(args, params, test, events, marks, paths, outputs, found):
+def report(args, params, test, events, marks, errors, outputs, found):
     """Compute what is said about the detectors, and write it."""
     detectors = {name: detector for name, (detector, _) in found.items()}
     results = {name: (test_scores, test_scores >= detectors[name]["threshold"])
                for name, (_, test_scores) in found.items()}
     seconds, tail = interval_s(test), params["tail_samples"]
-    table = {name: summary(*result, events, seconds, params)
+    table = {name: dict(summary(*result, events, seconds, params), **errors.get(name, {}))
              for name, result in progress(results.items(), "metrics")}
 
     def out(name):
@@ -352,7 +375,7 @@ def report(args, params, test, events, marks, paths, outputs, found):
 
     write_json(out("metrics.json"), plain(table))
     write_json(out("parity.json"), plain(
-        {name: parity(outputs, results, name) for name in paths if name != "keras"}))
+        {name: parity(outputs, results, name) for name in errors if name != "keras"}))
     write_json(out("quantization.json"), plain(quantization_costs(results, table)))
     write_json(out("detectors.json"), detectors)
     write_csv(out("score.csv"), score_stretch(results, detectors, test.time, marks))
