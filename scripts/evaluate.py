@@ -26,10 +26,10 @@ from kit.base.cli import (
 )
 from kit.base.params import load_params
 from kit.base.processes import Processes
-from kit.detection import baselines, metrics, scores
+from kit.detection import baselines, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all
 from kit.record.records import interval_s, labels, read_events, read_record
-from kit.record.stretches import runs
+from kit.record.stretches import hold_last, runs
 from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
 from kit.runtime.files import HEADLINE, form_and_precision, headline, tflite_files
@@ -42,6 +42,7 @@ CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 LEAST_NORMAL = 200  # samples for a detector to be fitted on
 ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
+ENOUGH_ALARMS = 3  # that are wanted in the validation part: a threshold is then read off, not guessed
 
 
 def model_paths(keras, frozen, folder):
@@ -56,13 +57,26 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def baseline_outputs(train, parts, window, params):
-    """{name: ([output per part], forecast?)} of the simple detectors."""
+def simple_detectors(train, parts, window, params):
+    """{name: ([output per part], kinds of evidence)} of the simple detectors."""
     found = {}
     for name, baseline in baselines.BASELINES.items():
         fitted = baseline.fit(train, window, params)
-        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.forecasts
+        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.kinds
     return found
+
+
+def evidence_apart(model, linear, normal):
+    """{name: ([output per part], kinds of evidence)}: what each kind of evidence says alone.
+
+    And what all of them say without the model, and with a linear forecaster in its place.
+    model, linear : [forecasts (n, C) per part]
+    """
+    nothing, places = [None] * len(model), tuple(kind for kind in fitting.KINDS if kind in normal)
+    apart = {"residual_alone": (model, ("residual",))}
+    apart.update({kind + "_alone": (nothing, (kind,)) for kind in places})
+    apart.update(without_model=(nothing, places), linear_model=(linear, fitting.KINDS))
+    return apart
 
 
 class Task(NamedTuple):
@@ -70,24 +84,27 @@ class Task(NamedTuple):
 
     name: str
     samples: list  # (n, C) per part: validation, test
-    outputs: list  # (n, C) forecasts or (n, 1) statistics per part
-    centres: object  # (K, C) operating regimes, None for a statistic
+    outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
+    kinds: tuple  # of evidence
+    normal: dict  # of `fitting.fit_normal`
     options: dict
     rate: float  # wanted false alarms per sample
 
 
 def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
-    detector, _ = scores.fit(
-        task.samples[0], task.outputs[0], task.centres, task.options, task.rate)
+    detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
+                              task.rate, task.kinds)
     return task.name, detector, score(detector, task.samples[1], task.outputs[1])
 
 
 def score(detector, samples, outputs):
     """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
     scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
-    return np.concatenate([scorer.update(samples[start:start + BLOCK], outputs[start:start + BLOCK])
-                           for start in starts])
+    return np.concatenate([
+        scorer.update(samples[start:start + BLOCK],
+                      None if outputs is None else outputs[start:start + BLOCK])
+        for start in starts])
 
 
 def one_liners(parts, channels, marks, rate):
@@ -100,7 +117,7 @@ def one_liners(parts, channels, marks, rate):
     found = {}
     for name, columns in test.items():
         best = int(np.argmax([metrics.auc_pr(marks, column) for column in columns.T]))
-        threshold = scores.fit_threshold(validation[name][:, best], rate)
+        threshold = fitting.bounded_threshold(validation[name][:, best], rate)
         found[name] = {"column": sides[best], "threshold": threshold}, columns[:, best]
     return found
 
@@ -109,11 +126,11 @@ def floors(lengths, seed, rate):
     """{name: (detector, test scores)} of scores that know nothing."""
     rng = np.random.Generator(np.random.PCG64(seed))
     validation, test = (baselines.floors(length, rng) for length in lengths)
-    return {name: ({"threshold": 1.0 if name == "floor_all" else scores.fit_threshold(
+    return {name: ({"threshold": 1.0 if name == "floor_all" else fitting.bounded_threshold(
         validation[name], rate)}, test[name]) for name in test}
 
 
-def check_normal(record, window, path):
+def check_normal(record, window, path, per_day):
     """UserError when no detector can be fitted on a part; a warning when its threshold is rough."""
     seen = ~np.isnan(record.values)
     for name, any_seen in zip(record.channels, seen.any(axis=0)):
@@ -125,10 +142,19 @@ def check_normal(record, window, path):
         raise UserError("%s: %d samples after the first window hold a number, too few to fit "
                         "detectors on; %d are the least, some thousands are better"
                         % (path, known, LEAST_NORMAL))
-    if known < ENOUGH_NORMAL:
-        print("%s: %d samples are few to fit detectors on: with fewer than %d the rate of false "
-              "alarms may be far from evaluate.false_alarms_per_day"
-              % (path, known, ENOUGH_NORMAL), file=sys.stderr)
+    seconds = interval_s(record)
+    enough = max(ENOUGH_NORMAL * seconds, ENOUGH_ALARMS / per_day * DAY_S)
+    if known * seconds < enough:
+        print("warning: %s has %s of normal operation, few for %g false alarms a day: thresholds are "
+              "set high, and the rate may yet be far from that; %s would be enough"
+              % (path, duration(known * seconds), per_day, duration(enough)), file=sys.stderr)
+
+
+def duration(seconds):
+    """A number of seconds in the largest unit that it fills: 518400 is 6 days."""
+    units = (("days", DAY_S), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+    name, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
+    return "%.3g %s" % (seconds / size, name)
 
 
 def read_labels(path, n):
@@ -158,9 +184,21 @@ def compare(first, second):
             "decisions_changed": np.mean(first[1] != second[1])}
 
 
+def forecast_errors(samples, forecasts):
+    """How far forecasts of normal samples (n, C) are off, and the last sample in their place.
+
+    Mean absolute errors in standard deviations, over the samples that both can be held against.
+    """
+    error = np.abs(samples - forecasts)[1:]
+    again = np.abs(samples[1:] - hold_last(samples)[:-1])
+    known = ~np.isnan(error)
+    return {"forecast_mean_abs_error": error[known].mean(),
+            "last_sample_mean_abs_error": again[known].mean()}
+
+
 def parity(outputs, results, name):
     """Forecasts (standard deviations) and decisions of a model file against Keras."""
-    found, reference = (np.concatenate(outputs[key][0]) for key in (name, "keras"))
+    found, reference = (np.concatenate(outputs[key]) for key in (name, "keras"))
     known = ~np.isnan(found + reference)
     difference = np.abs(found[known].astype(float) - reference[known])
     return dict({"forecast_mean_abs_diff": difference.mean(),
@@ -301,7 +339,7 @@ def main(argv):
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
     scaler, test = read_scaler(args.scaler), read_record(args.test)
     records = [read_record(args.validation), test]
-    check_normal(records[0], window, args.validation)
+    check_normal(records[0], window, args.validation, params["false_alarms_per_day"])
     events = read_labels(args.events, len(test.values))
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
@@ -309,13 +347,16 @@ def main(argv):
     train = scaler.standardise(read_record(args.train).values)
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
-    centres = scores.fit_centres(filled[0], params["regimes"])
+    normal = fitting.fit_normal(train, filled[0], params)
     with Processes() as pool:
         forecasts = forecast_all(pool, list(paths.values()), filled, window)
-        outputs = {name: (forecasts[path], True) for name, path in paths.items()}
-        outputs.update(baseline_outputs(train, parts, window, params))
-        tasks = [Task(name, parts, output, centres if forecast else None, params, rate)
-                 for name, (output, forecast) in outputs.items()]
+        outputs = {name: forecasts[path] for name, path in paths.items()}
+        judged = {name: (outputs[name], fitting.KINDS) for name in paths}
+        simple = simple_detectors(train, parts, window, params)
+        judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
+        judged.update(simple)
+        tasks = [Task(name, parts, output, kinds, normal, params, rate)
+                 for name, (output, kinds) in judged.items()]
         done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
                         "detectors", total=len(tasks))
         found = {name: (detector, test_scores) for name, detector, test_scores in done}
@@ -325,22 +366,23 @@ def main(argv):
     found.update(floors([len(part) for part in parts], params["seed"], rate))
     for detector, _ in found.values():  # what detect needs to know beside
         detector.update(warm_up_samples=window, interval_s=interval_s(test))
-    report(args, params, test, events, marks, paths, outputs, found)
+    errors = {name: forecast_errors(parts[0], outputs[name][0]) for name in paths}
+    report(args, params, test, events, marks, errors, outputs, found)
 
 
-def report(args, params, test, events, marks, paths, outputs, found):
+def report(args, params, test, events, marks, errors, outputs, found):
     """Compute what is said about the detectors, and write it."""
     detectors = {name: detector for name, (detector, _) in found.items()}
     results = {name: (test_scores, test_scores >= detectors[name]["threshold"])
                for name, (_, test_scores) in found.items()}
     seconds, tail = interval_s(test), params["tail_samples"]
-    table = {name: summary(*result, events, seconds, params)
+    table = {name: dict(summary(*result, events, seconds, params), **errors.get(name, {}))
              for name, result in progress(results.items(), "metrics")}
     written = {
         "headline.json": json_text(plain(headline_figures(table))),
         "metrics.json": json_text(plain(table)),
         "parity.json": json_text(plain(
-            {name: parity(outputs, results, name) for name in paths if name != "keras"})),
+            {name: parity(outputs, results, name) for name in errors if name != "keras"})),
         "quantization.json": json_text(plain(quantization_costs(results, table))),
         "detectors.json": json_text(detectors),
         "score.csv": csv_text(score_stretch(results, detectors, test.time, marks)),

@@ -8,6 +8,7 @@ In:  the train and validation parts. Out: the model, the scaler of its inputs, a
 each epoch. The time axis of the model is undefined: it takes windows of any length.
 """
 import os
+import sys
 
 import numpy as np
 
@@ -106,9 +107,21 @@ def main(argv):
     history = fit(model, params, train, validation)
     write_together({args.model: saved(model), args.scaler: json_text(scaler_to_json(scaler)),
                     args.history: history_csv(history)})
+    say_error(history["val_mean_absolute_error"][-1],
+              np.abs(validation[0][:, -1] - validation[1]).mean())
+
+
+def say_error(error, again):
+    """Print the validation error beside that of the last sample again, and warn where it is worse.
+
+    Both are mean absolute errors in standard deviations.
+    """
     print("validation error %.4f standard deviations (mean absolute); a forecast of the last "
-          "sample again gives %.4f" % (history["val_mean_absolute_error"][-1],
-                                       np.abs(validation[0][:, -1] - validation[1]).mean()))
+          "sample again gives %.4f" % (error, again))
+    if error > again:
+        print("warning: the model forecasts worse than the last sample again; more train.epochs, "
+              "another train.learning_rate, or channels left out that nobody can forecast may help",
+              file=sys.stderr)
 
 
 def start_tensorflow(seed, deterministic):

@@ -47,8 +47,8 @@ def test_compare_worked():
 
 def test_parity_leaves_out_what_has_no_forecast():
     nan = np.nan
-    outputs = {"keras": ([np.array([[nan], [1.0]]), np.array([[nan], [3.0]])], True),
-               "file": ([np.array([[nan], [1.5]]), np.array([[nan], [2.9]])], True)}
+    outputs = {"keras": [np.array([[nan], [1.0]]), np.array([[nan], [3.0]])],
+               "file": [np.array([[nan], [1.5]]), np.array([[nan], [2.9]])]}
     result = np.array([0.0, 1.0]), np.array([False, True])
     found = evaluate.parity(outputs, {"keras": result, "file": result}, "file")
     assert found["forecast_mean_abs_diff"] == pytest.approx(0.3)
@@ -121,23 +121,40 @@ def normal_part(values):
 def test_a_validation_part_that_is_too_short_is_refused():
     values = np.zeros((300, 2))
     values[250:] = np.nan
-    evaluate.check_normal(normal_part(values), 50, "v.csv")
+    evaluate.check_normal(normal_part(values), 50, "v.csv", 100)
     with pytest.raises(UserError, match="v.csv: 199 samples .* 200 are the least"):
-        evaluate.check_normal(normal_part(values), 51, "v.csv")
+        evaluate.check_normal(normal_part(values), 51, "v.csv", 100)
 
 
 def test_a_short_validation_part_is_said_to_be_short(capsys):
-    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv")
-    assert "v.csv: 950 samples are few" in capsys.readouterr().err
-    evaluate.check_normal(normal_part(np.zeros((1050, 2))), 50, "v.csv")
+    day = 1440  # samples of a minute
+    evaluate.check_normal(normal_part(np.zeros((4 * day + 50, 2))), 50, "v.csv", 0.5)
+    said = capsys.readouterr().err
+    assert "v.csv has 4 days of normal operation" in said and "6 days would be enough" in said
+    evaluate.check_normal(normal_part(np.zeros((6 * day + 50, 2))), 50, "v.csv", 0.5)
     assert capsys.readouterr().err == ""
+    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv", 100)
+    assert "15.8 hours of normal operation" in capsys.readouterr().err  # fewer than 1000 samples
+
+
+@pytest.mark.parametrize("seconds, text", [
+    (518400, "6 days"), (5400, "1.5 hours"), (67.5, "1.12 minutes"), (0.5, "0.5 seconds")])
+def test_durations_in_the_largest_unit_that_they_fill(seconds, text):
+    assert evaluate.duration(seconds) == text
+
+
+def test_forecast_errors_worked():
+    samples = np.array([[1.0], [2.0], [np.nan], [4.0], [4.0]])
+    forecasts = np.array([[np.nan], [1.5], [9.0], [4.5], [np.nan]])
+    assert evaluate.forecast_errors(samples, forecasts) == {
+        "forecast_mean_abs_error": 0.5, "last_sample_mean_abs_error": 1.5}
 
 
 def test_a_channel_without_a_number_in_the_validation_part_is_refused():
     values = np.zeros((2000, 2))
     values[:, 1] = np.nan
     with pytest.raises(UserError, match="v.csv: column b holds no number"):
-        evaluate.check_normal(normal_part(values), 50, "v.csv")
+        evaluate.check_normal(normal_part(values), 50, "v.csv", 0.5)
 
 
 # ---- a whole run
@@ -221,7 +238,8 @@ def test_a_whole_run(case):
     out = case.run("out")
     table = read(out, "metrics.json")
     assert list(table)[:3] == ["keras", "frozen", "step_float32"]
-    assert {"linear_forecaster", "rolling_z_score", "global_max_z", "pca_residual",
+    assert {"residual_alone", "plane_alone", "level_alone", "without_model", "linear_model",
+            "linear_forecaster", "rolling_z_score", "global_max_z", "pca_residual",
             "isolation_forest", "channel_threshold", "difference_threshold", "floor_random",
             "floor_all", "floor_position"} == set(list(table)[3:])
     for values in table.values():

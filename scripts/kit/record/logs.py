@@ -15,7 +15,7 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.record import files
 from kit.record.cells import Cells
-from kit.record.dialect import BLANKS, is_unit_row, read_header, split, widths_differ
+from kit.record.dialect import is_unit_row, read_header, split, widths_differ
 from kit.record.tables import EXCEL, NUMPY, PARQUET, read_table
 from kit.record.times import Clock, is_clock
 
