@@ -52,12 +52,22 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def baseline_outputs(train, parts, window, params):
-    """{name: ([output per part], forecast?)} of the simple detectors."""
+def sessions(part, bounds):
+    """The rows of each session of a part (n, ...)."""
+    return [part[start:stop] for start, stop in bounds]
+
+
+def baseline_outputs(train, parts, bounds, window, params):
+    """{name: ([output per part], forecast?)} of the simple detectors.
+
+    train : (rows, bounds of its sessions); bounds : of each part's sessions
+    """
     found = {}
     for name, baseline in baselines.BASELINES.items():
-        fitted = baseline.fit(train, window, params)
-        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.forecasts
+        fitted = baseline.fit(train[0], window, params, train[1])
+        found[name] = [np.concatenate([baseline.output(fitted, session, window)
+                                       for session in sessions(part, ranges)])
+                       for part, ranges in zip(parts, bounds)], baseline.forecasts
     return found
 
 
@@ -66,6 +76,7 @@ class Task(NamedTuple):
 
     name: str
     samples: list  # (n, C) per part: validation, test
+    bounds: list  # row ranges of the sessions per part
     outputs: list  # (n, C) forecasts or (n, 1) statistics per part
     centres: object  # (K, C) operating regimes, None for a statistic
     options: dict
@@ -76,11 +87,13 @@ def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
     detector, _ = scores.fit(
         task.samples[0], task.outputs[0], task.centres, task.options, task.rate)
-    return task.name, detector, score(detector, task.samples[1], task.outputs[1])
+    return task.name, detector, np.concatenate([
+        score(detector, *pair) for pair in zip(sessions(task.samples[1], task.bounds[1]),
+                                               sessions(task.outputs[1], task.bounds[1]))])
 
 
 def score(detector, samples, outputs):
-    """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
+    """Scores (n,) of a whole session, block by block: the scorer goes on where it stopped."""
     scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
     return np.concatenate([scorer.update(samples[start:start + BLOCK], outputs[start:start + BLOCK])
                            for start in starts])
@@ -298,15 +311,17 @@ def main(argv):
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
     parts = [scaler.standardise(record.values) for record in records]
-    train = scaler.standardise(read_record(args.train).values)
+    bounds = [record.bounds for record in records]
+    record = read_record(args.train)
+    train = scaler.standardise(record.values), record.bounds
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
     centres = scores.fit_centres(filled[0], params["regimes"])
     with processes() as pool:
-        forecasts = forecast_all(pool, list(paths.values()), filled, window)
+        forecasts = forecast_all(pool, list(paths.values()), filled, window, bounds)
         outputs = {name: (forecasts[path], True) for name, path in paths.items()}
-        outputs.update(baseline_outputs(train, parts, window, params))
-        tasks = [Task(name, parts, output, centres if forecast else None, params, rate)
+        outputs.update(baseline_outputs(train, parts, bounds, window, params))
+        tasks = [Task(name, parts, bounds, output, centres if forecast else None, params, rate)
                  for name, (output, forecast) in outputs.items()]
         done = progress(pool.imap(detect, tasks), "detectors", total=len(tasks))
         found = {name: (detector, test_scores) for name, detector, test_scores in done}

@@ -45,10 +45,10 @@ def _step_runs(run, signature, samples, most):
     sample, *states = [item["index"] for item in run.get_input_details()]
     names = {item["name"]: item["index"] for item in run.get_output_details()}
     after = [names[item["name"]] for item in signature["outputs"][1:]]
-    length = samples.sequences.shape[1]
+    length = int(samples.lengths.mean())
     picks = np.linspace(0, len(samples.sequences) - 1,
                         max(1, min(len(samples.sequences), SAMPLES // length))).astype(int)
-    total = len(picks) * min(length, SAMPLES)
+    total = int(np.minimum(samples.lengths[picks], SAMPLES).sum())
     every = max(1, total // max(100, min(KEPT_SAMPLES, most)))
     extremes, count = set(samples.extremes), 0
     for pick in picks:
@@ -58,7 +58,7 @@ def _step_runs(run, signature, samples, most):
             for place, value in zip(states, held):
                 run.set_tensor(place, value)
             run.invoke()
-            if count % every == 0 or pick * length + number in extremes:
+            if count % every == 0 or samples.starts[pick] + number in extremes:
                 yield
             held = [run.get_tensor(place) for place in after]
             count += 1
