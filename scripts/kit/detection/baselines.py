@@ -1,8 +1,8 @@
 """Simple detectors that a model must beat, and floors that any detector must.
 
-Each takes standardised samples (n, C), NaN where missing, and gives evidence (n, D) for
-`scores.Scorer`, which then smooths and thresholds it as it does a model's residuals. What is fitted
-is fitted on normal data. Missing samples hold the last value.
+Each takes standardised samples (n, C), NaN where missing, and gives a forecast (n, C) or a statistic
+(n, 1) for `scores.Scorer`, which then smooths and thresholds it as it does for a model. What is
+fitted is fitted on normal data. Missing samples hold the last value.
 """
 from typing import NamedTuple
 
@@ -124,14 +124,14 @@ class Baseline(NamedTuple):
 
     fit: object  # (train, window, parameters of evaluate, bounds of sessions) -> for `output`
     output: object  # (fitted, part, window) -> forecasts (n, C), or a statistic (n, 1)
-    forecasts: bool = False
+    kinds: tuple = ("statistic",)  # of evidence
 
 
 BASELINES = {
     "linear_forecaster": Baseline(
         lambda train, window, params, bounds: fit_linear_forecaster(
             train, window, params["ridge_penalty"], bounds),
-        linear_forecasts, True),
+        linear_forecasts, ("residual",)),
     "rolling_z_score": Baseline(
         lambda train, window, params, bounds: None, lambda _, part, window: rolling_z(part, window)),
     "global_max_z": Baseline(
@@ -145,6 +145,8 @@ BASELINES = {
         lambda forest, part, window: isolation(forest, part)),
 }
 # In the results each of these is a group of its own; every other detector is a model file.
-GROUPS = {"baselines": tuple(BASELINES),
+GROUPS = {"evidence alone": ("residual_alone", "plane_alone", "level_alone", "without_model",
+                             "linear_model"),
+          "baselines": tuple(BASELINES),
           "one-liners (oracles)": ("channel_threshold", "difference_threshold"),
           "floors": ("floor_random", "floor_all", "floor_position")}
