@@ -118,7 +118,7 @@ def watch(blocks, timed, detector, alarms, write, envelope):
 
     One that lasts when the log ends, or when a person stops it, is written as open.
     """
-    n, last = 0, None
+    n, last, session = 0, None, 0
 
     def say(event, when, row):
         start, end, peak = row
@@ -126,6 +126,11 @@ def watch(blocks, timed, detector, alarms, write, envelope):
 
     try:
         for block in blocks:
+            if block.session != session:
+                session = block.session
+                for row in alarms.close(n):
+                    say("end", last, row)
+                detector.begin()
             scores = detector.update(block.values)
             n, last = block.row + len(scores), block.time[-1:]
             if envelope:
@@ -197,7 +202,8 @@ def main(argv):
     name = "standard input" if args.log == "-" else args.log
     log = text_log(name, pieces_of(args.log, args.follow))
     check_channels(log, scaler.channels, args.ignore)
-    blocks = equally_spaced(log.blocks(scaler.channels), Timeline(fitted["interval_s"]))
+    blocks = equally_spaced(log.blocks(scaler.channels), Timeline(
+        fitted["interval_s"], fitted["warm_up_samples"]))
     envelope = Envelope(len(scaler.channels) + 1) if args.plot else None
     alarms = Alarms()
     try:

@@ -57,12 +57,22 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def simple_detectors(train, parts, window, params):
-    """{name: ([output per part], kinds of evidence)} of the simple detectors."""
+def sessions(part, bounds):
+    """The rows of each session of a part (n, ...); as often None for no part."""
+    return [None if part is None else part[start:stop] for start, stop in bounds]
+
+
+def simple_detectors(train, parts, bounds, window, params):
+    """{name: ([output per part], kinds of evidence)} of the simple detectors.
+
+    train : (rows, bounds of its sessions); bounds : of each part's sessions
+    """
     found = {}
     for name, baseline in baselines.BASELINES.items():
-        fitted = baseline.fit(train, window, params)
-        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.kinds
+        fitted = baseline.fit(train[0], window, params, train[1])
+        found[name] = [np.concatenate([baseline.output(fitted, session, window)
+                                       for session in sessions(part, ranges)])
+                       for part, ranges in zip(parts, bounds)], baseline.kinds
     return found
 
 
@@ -84,6 +94,7 @@ class Task(NamedTuple):
 
     name: str
     samples: list  # (n, C) per part: validation, test
+    bounds: list  # row ranges of the sessions per part
     outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
     kinds: tuple  # of evidence
     normal: dict  # of `fitting.fit_normal`
@@ -93,13 +104,16 @@ class Task(NamedTuple):
 
 def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
+    starts = [start for start, _ in task.bounds[0]]
     detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
-                              task.rate, task.kinds)
-    return task.name, detector, score(detector, task.samples[1], task.outputs[1])
+                              task.rate, task.kinds, starts)
+    return task.name, detector, np.concatenate([
+        score(detector, *pair) for pair in zip(sessions(task.samples[1], task.bounds[1]),
+                                               sessions(task.outputs[1], task.bounds[1]))])
 
 
 def score(detector, samples, outputs):
-    """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
+    """Scores (n,) of a whole session, block by block: the scorer goes on where it stopped."""
     scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
     return np.concatenate([
         scorer.update(samples[start:start + BLOCK],
@@ -344,18 +358,20 @@ def main(argv):
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
     parts = [scaler.standardise(record.values) for record in records]
-    train = scaler.standardise(read_record(args.train).values)
+    bounds = [record.bounds for record in records]
+    record = read_record(args.train)
+    train = scaler.standardise(record.values), record.bounds
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
-    normal = fitting.fit_normal(train, filled[0], params)
+    normal = fitting.fit_normal(train[0], filled[0], params)
     with Processes() as pool:
-        forecasts = forecast_all(pool, list(paths.values()), filled, window)
+        forecasts = forecast_all(pool, list(paths.values()), filled, window, bounds)
         outputs = {name: forecasts[path] for name, path in paths.items()}
         judged = {name: (outputs[name], fitting.KINDS) for name in paths}
-        simple = simple_detectors(train, parts, window, params)
+        simple = simple_detectors(train, parts, bounds, window, params)
         judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
         judged.update(simple)
-        tasks = [Task(name, parts, output, kinds, normal, params, rate)
+        tasks = [Task(name, parts, bounds, output, kinds, normal, params, rate)
                  for name, (output, kinds) in judged.items()]
         done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
                         "detectors", total=len(tasks))

@@ -98,9 +98,10 @@ def main(argv):
     record = read_record(args.train)
     scaler = fit_scaler(record)
     stride, n_steps = params["window_stride"], params["window_steps"]
-    train = windows_and_next(model_input(record, scaler), n_steps, stride)
+    train = windows_and_next(model_input(record, scaler), n_steps, stride, record.bounds)
+    watched = read_record(args.validation)
     validation = windows_and_next(
-        model_input(read_record(args.validation), scaler, args.validation), n_steps, stride)
+        model_input(watched, scaler, args.validation), n_steps, stride, watched.bounds)
 
     start_tensorflow(params["seed"], params["deterministic"])
     model = build_model(params["units"], len(scaler.channels), params["seed"])

@@ -165,8 +165,8 @@ class Log:
             if recording is None:
                 yield block
                 continue
-            for start, stop, last, new in _recordings(columns[recording], last):
-                session += new
+            for start, stop, name, new in _recordings(columns[recording], last):
+                last, session = name, session + new
                 yield Block(self.name, row + start, None if time is None else time[start:stop],
                             values[start:stop], marks[start:stop], session)
 

@@ -2,8 +2,9 @@
 
 A record: first column `time` (ISO 8601, UTC), then one column per channel with its unit in the
 name; an empty cell is a missing sample. A column `session` may stand between: the samples of one
-number are unbroken, and between two of them nothing is known. An event table: `start,end,kind,channels,severity`, where
-start and end are row numbers of the record, half open, and channels are joined by `+`.
+number are unbroken, and between two of them nothing is known. An event table:
+`start,end,kind,channels,severity`, where start and end are row numbers of the record, half open,
+and channels are joined by `+`.
 """
 import contextlib
 import os

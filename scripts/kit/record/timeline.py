@@ -25,8 +25,32 @@ class Timeline:
         self.interval_s = interval_s
         self.longest_gap = longest_gap
         self.gap_samples = self.sessions = 0
-        self._last_time, self._last_row, self._session = None, -1, None
+        self._last_time, self._last_row, self._session, self._last_mark = None, -1, None, 0
         self._uneven = np.zeros(UNEVEN_ROWS - 1, int)
+
+    def spaced(self, block):
+        """Yield the Blocks of equally spaced samples up to a block's last row, see `equally_spaced`.
+        """
+        before = [np.array([self._last_row]), np.array([self._last_time], "datetime64[us]"),
+                  np.array([self._last_mark])]
+        rows, begins = self.place(block)
+        if block.time is None:
+            interval = np.timedelta64(int(round(self.interval_s * 1e6)), "us")
+            block = block._replace(time=EPOCH + rows * interval)
+            self._last_time = block.time[-1]
+        self._last_mark = block.marks[-1]
+        session = self.sessions - 1 - int(begins.sum())
+        edges = [0] + [at for at in np.flatnonzero(begins) if at] + [len(rows)]
+        for a, b in zip(edges, edges[1:]):
+            part = cut(block, slice(a, b))
+            if begins[a]:
+                before, session = None, session + 1
+            if before is None:
+                before = (rows[a:a + 1] - 1, part.time[:1], part.marks[:1])
+            known = [np.concatenate(pair) for pair in zip(before, (rows[a:b], part.time, part.marks))]
+            for start in range(int(before[0][0]) + 1, int(rows[b - 1]) + 1, SIZE):
+                yield _stretch(part, known, start, min(start + SIZE, int(rows[b - 1]) + 1))._replace(
+                    session=session)
 
     def place(self, block):
         """(rows on the grid, whether a session begins there), (n,) each; UserError for times that
@@ -133,24 +157,9 @@ def equally_spaced(blocks, timeline):
     A sample in a gap is part of an event when the rows before and after it are. Without a time
     column the time counts from 1970.
     """
-    before, session = None, -1
     for block in blocks:
-        rows, begins = timeline.place(block)
-        if block.time is None:
-            interval = np.timedelta64(int(round(timeline.interval_s * 1e6)), "us")
-            block = block._replace(time=EPOCH + rows * interval)
-        edges = [0] + [at for at in np.flatnonzero(begins) if at] + [len(rows)]
-        for a, b in zip(edges, edges[1:]):
-            part = cut(block, slice(a, b))
-            if begins[a]:
-                before, session = None, session + 1
-            if before is None:
-                before = (rows[a:a + 1] - 1, part.time[:1], part.marks[:1])
-            known = [np.concatenate(pair) for pair in zip(before, (rows[a:b], part.time, part.marks))]
-            for start in range(int(before[0][0]) + 1, int(rows[b - 1]) + 1, SIZE):
-                yield _stretch(part, known, start, min(start + SIZE, int(rows[b - 1]) + 1))._replace(
-                    session=session)
-            before = tuple(column[-1:] for column in known)
+        for stretch in timeline.spaced(block):
+            yield stretch
 
 
 def cut(block, rows):
