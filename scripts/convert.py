@@ -30,11 +30,16 @@ from typing import NamedTuple
 
 from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
 from kit.base.digest import sha256
+from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.record.samples import read_samples
+from kit.runtime import files
+from kit.runtime.forms import FORMS
+from kit.runtime.precisions import PRECISIONS
 
-FORMS = ("window", "step", "fused")
-PRECISIONS = ("float32", "dynamic", "int8")
+END = {"name": Text, "shape": [Whole(low=1, high=1 << 20)]}
+SIGNATURE = {  # of the .json beside a .pb
+    "form": Text, "inputs": [END], "outputs": [END], "fused_activations": Optional([Text])}
 
 
 class Job(NamedTuple):
@@ -57,7 +62,7 @@ def main(argv):
     form, precision = form_and_precision(args)
     if not args.output.endswith(".tflite"):
         raise UserError("%s: the output's name must end in .tflite" % args.output)
-    if args.c_array and form != "step":
+    if args.c_array and not FORMS[form].streams:
         raise UserError("--c-array writes the step form, not the %s form" % form)
     data, facts = convert(job_of(args), form, precision)
     write(args.output, data, facts)
@@ -71,8 +76,8 @@ def arguments(argv):
     p = parser(__doc__)
     p.add_argument("source", help="Keras .h5, or frozen .pb with its .json beside it")
     p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
-    p.add_argument("--form", choices=FORMS + ("all",))
-    p.add_argument("--precision", choices=PRECISIONS)
+    p.add_argument("--form", choices=list(FORMS) + ["all"])
+    p.add_argument("--precision", choices=list(PRECISIONS))
     p.add_argument("--keras", help="the .h5 that a frozen .pb came from, for comparison")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")
@@ -88,9 +93,8 @@ def arguments(argv):
 
 def form_and_precision(args):
     """From the options, or from the output's name: step_int8.tflite."""
-    words = os.path.splitext(os.path.basename(args.output))[0].split("_")
-    form = args.form or next((word for word in words if word in FORMS), None)
-    precision = args.precision or next((word for word in words if word in PRECISIONS), None)
+    form, precision = files.form_and_precision(args.output)
+    form, precision = args.form or form, args.precision or precision
     for value, option, choices in ((form, "--form", FORMS), (precision, "--precision", PRECISIONS)):
         if value is None:
             raise UserError("%s: the name does not say which %s to make; add %s (%s)"
@@ -123,8 +127,7 @@ def signature_of(pb_path):
     """The .json beside a frozen graph."""
     path = os.path.splitext(pb_path)[0] + ".json"
     signature = read_json(path)
-    if not {"form", "inputs", "outputs"} <= set(signature):
-        raise UserError("%s: not the description of a frozen graph; run freeze again" % path)
+    expect(signature, SIGNATURE, path)
     return signature
 
 
@@ -141,7 +144,7 @@ def summary(facts):
     text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
     return text % (
         facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
-        parity["count"], "samples" if facts["form"] == "step" else "windows",
+        parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
 
@@ -181,20 +184,17 @@ def convert(job, form, precision):
     """
     from kit.network import parity
     from kit.tflite import toco
+    from kit.tflite.precisions import MAKERS
 
     if form == "fused" and precision == "int8":
         raise UserError("no int8 fused form: TensorFlow 1.15 has no int8 kernel for "
                         "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form")
-    if precision == "int8" and job.calibration is None:
-        raise UserError("int8 needs --calibration: windows (.npy) or a record like those that the "
-                        "model will see")
+    if PRECISIONS[precision].calibrated and job.calibration is None:
+        raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
+                        "model will see" % precision)
     with tempfile.TemporaryDirectory() as folder:
         pb_path, signature = frozen_source(job, form, folder)
-        model = toco.converted(pb_path, signature, precision == "dynamic")
-    if precision == "int8":
-        from kit.tflite.quantize import quantized
-
-        model = quantized(model, signature, job.calibration)
+        model = MAKERS[precision](pb_path, signature, job.calibration)
     data = toco.packed(model, signature)
     facts = toco.facts(data, form, precision)
     facts["source"] = os.path.basename(job.source)
@@ -213,7 +213,7 @@ def frozen_source(job, form, folder):
         return job.source, signature
     from kit.network.forms import frozen, window_steps
 
-    steps = None if form == "step" else window_steps(job.network, job.steps, job.source)
+    steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)
     graph = frozen(job.network, form, steps, job.source)
     path = os.path.join(folder, form + ".pb")
     write_bytes(path, graph.bytes)

@@ -8,12 +8,13 @@ import yaml
 import results
 from conftest import ROOT
 from kit.base.cli import UserError, read_json
-from kit.page.results import HEADLINE, group_of, grouped, written
+from kit.page.results import HEADLINE
 
 METRICS = {
     "floor_all": {"vus_pr": 0.04, "auc_pr": 0.027, "event_recall": 1.0,
                   "false_alarms_per_day": 0.0, "false_alarm_time_fraction": 1.0, "median_delay_s": 0.0},
-    "keras": {"vus_pr": 0.61249, "auc_pr": 0.5, "event_recall": 0.75, "false_alarms_per_day": 0.456, "false_alarm_time_fraction": 0.01,
+    "keras": {"vus_pr": 0.61249, "auc_pr": 0.5, "event_recall": 0.75, "false_alarms_per_day": 0.456,
+              "false_alarm_time_fraction": 0.01,
               "median_delay_s": None},
     "step_int8": {"vus_pr": 0.6, "auc_pr": 0.49, "event_recall": 0.75,
                   "false_alarms_per_day": 10.5, "false_alarm_time_fraction": 0.0204,
@@ -54,20 +55,6 @@ def test_without_labels_the_table_shows_what_there_is():
     assert [line.split() for line in results.table(metrics, {})] == [
         ["detector", "alarms_per_day", "score_median"], ["model", "files"],
         ["keras", "0.50", "0.25"]]
-
-
-def test_a_model_file_of_any_name_is_a_model():
-    assert group_of("my_pump", {"my_pump": 1}) == group_of("fused_dynamic") == "model files"
-    assert group_of("my_pump") == "baselines"
-    assert [group for group, _ in grouped({"my_pump": {}}, ["my_pump"])] == ["model files"]
-
-
-@pytest.mark.parametrize("key, value, text", [
-    ("vus_pr", 0.12345, "0.123"), ("median_delay_s", 60.0, "60"), ("bytes", 23168, "23,168"),
-    ("other", 0.00012345, "0.000123"), ("other", 12345.6, "12,346"), ("other", None, "–"),
-    ("other", "step_float32", "step_float32")])
-def test_how_a_number_is_written(key, value, text):
-    assert written(key, value) == text
 
 
 def test_the_script_prints_the_table_the_sizes_and_where_the_report_is(tmp_path, capsys):

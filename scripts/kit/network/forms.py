@@ -7,9 +7,8 @@ from kit.base.cli import UserError
 from kit.base.digest import sha256
 from kit.network import graphs
 from kit.network.description import shapes, step_shapes
-from kit.tf.tf115 import session, tf
-
-FORMS = ("window", "step", "fused")
+from kit.runtime.forms import FORMS
+from kit.tf.tf115 import frozen_session
 
 
 class Frozen(NamedTuple):
@@ -45,10 +44,7 @@ class Frozen(NamedTuple):
         return np.stack(found)
 
     def _session(self):
-        graph, definition = tf.Graph(), tf.compat.v1.GraphDef.FromString(self.bytes)
-        with graph.as_default():
-            tf.import_graph_def(definition, name="")
-        return session(graph)
+        return frozen_session(self.bytes)
 
 
 def window_steps(network, asked, path):
@@ -70,16 +66,16 @@ def frozen(network, form, steps, path="the model"):
     """The network in one form; UserError names the layer that the form cannot hold."""
     if form == "step":
         graph, states = graphs.step_graph(network, path)
-        inputs = [("sample", (network.channels,))] + [(name, (size,)) for name, size in states]
+        inputs = [("sample", (network.channels,))] + states
         outputs = [("output", step_shapes(network)[-1])] + [
-            ("next_" + name, (size,)) for name, size in states]
+            ("next_" + name, shape) for name, shape in states]
         definition = graph.as_graph_def()
     elif form == "window":
         definition = graphs.window_graph(network, steps).as_graph_def()
     else:
         definition = graphs.fused_graph(network, steps, path)
     if form != "step":
-        inputs = [("window" if form == "window" else "sequence", (steps, network.channels))]
+        inputs = [(FORMS[form].first_input, (steps, network.channels))]
         outputs = [("output", shapes(network, steps)[-1])]
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),

@@ -3,12 +3,13 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.description import NESTED, RECURRENT
+from kit.network.description import NESTED
+from kit.network.layers.recurrent import KINDS as RECURRENT
+from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
+from kit.runtime.precisions import EXACT, PRECISIONS
 from kit.tf.tf115 import load_keras, tf
 
-FLOAT_BOUND = 1e-5  # max difference, of max(1, the output's standard deviation)
-BOUNDS = {"dynamic": 0.05, "int8": 0.1}  # mean difference, of the output's standard deviation
 WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
 
 
@@ -24,15 +25,16 @@ class Reference:
 
     def inputs(self, form):
         """What is compared: windows (n, T, C), or for the step form a stream (n, C)."""
-        if form == "step":
+        if FORMS[form].streams:
             return self.samples.stream[:STREAM_SAMPLES]
         return self.samples.windows(WINDOWS)
 
     def outputs(self, form):
         """Keras' output for inputs(form): (n, ...)."""
-        key = "stream" if form == "step" else "windows"
+        streams = FORMS[form].streams
+        key = "stream" if streams else "windows"
         if key not in self._known:
-            compute = keras_stream if form == "step" else keras_windows
+            compute = keras_stream if streams else keras_windows
             self._known[key] = compute(load_keras(self.path), self.inputs(form))
         return self._known[key]
 
@@ -41,9 +43,8 @@ def proven(data, precision, reference, part_of_std=None):
     """The difference of .tflite bytes to Keras under 1.15; UserError beyond the bound."""
     model = Model(data, "tensorflow")
     inputs = reference.inputs(model.form)
-    found = model.stream(inputs) if model.form == "step" else model.predict(inputs)
-    return judged(found, reference.outputs(model.form), precision,
-                  BOUNDS.get(precision) if part_of_std is None else part_of_std)
+    found = (model.stream if FORMS[model.form].streams else model.predict)(inputs)
+    return judged(found, reference.outputs(model.form), precision, part_of_std)
 
 
 def keras_windows(model, windows):
@@ -95,7 +96,7 @@ def _twin_layer(layer):
     for key in ("batch_input_shape", "name"):
         config.pop(key, None)
     kind = layer.__class__.__name__
-    if kind in RECURRENT + ("RNN",):
+    if kind in RECURRENT or kind == "RNN":
         config.update(return_sequences=True, stateful=False, unroll=False)
     for described in (config, config.get("layer", {}).get("config", {})):
         if "moving_mean_initializer" in described:  # BatchNormalization, perhaps TimeDistributed
@@ -119,22 +120,22 @@ def distance(found, reference):
 
 def float_bound(measured):
     """The largest difference that a float form may show."""
-    return FLOAT_BOUND * max(1.0, measured["output_std"])
+    return PRECISIONS[EXACT].bound * max(1.0, measured["output_std"])
 
 
-def judged(found, reference, precision, part_of_std):
+def judged(found, reference, precision, part_of_std=None):
     """The distance with its bound; UserError when it is outside.
 
-    float32 : max difference at most FLOAT_BOUND * max(1, std); others : mean difference at most
-    part_of_std * std, where std is the output's standard deviation.
+    part_of_std : the bound in place of the precision's own, in standard deviations of the output;
+    that of float32 stays as it is, and is of the maximum and of no less than 1
     """
     if not np.isfinite(reference).all():
         raise UserError("Keras itself gives values that are not finite here: this model's states "
                         "grow without end on this data")
     measured = distance(found, reference)
-    kind = "max_abs_diff" if precision == "float32" else "mean_abs_diff"
-    bound = float_bound(measured) if precision == "float32" else (
-        part_of_std * measured["output_std"])
+    kind, usual = PRECISIONS[precision].bounded, PRECISIONS[precision].bound
+    bound = float_bound(measured) if precision == EXACT else (
+        measured["output_std"] * (usual if part_of_std is None else part_of_std))
     if not measured[kind] <= bound:  # NaN is outside too
         raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
                            "no file was written" % (precision, kind, measured[kind], bound))

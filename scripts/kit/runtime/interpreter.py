@@ -6,39 +6,35 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
-import importlib
 import os
-import warnings
 
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.runtime import flatbuffer
-
-RUNTIMES = {"tflite_runtime": "tflite_runtime.interpreter",
-            "ai_edge_litert": "ai_edge_litert.interpreter",
-            "tensorflow": "tensorflow"}
-FORMS = {"window": "window", "sequence": "fused", "sample": "step"}  # by the first input's name
+from kit.runtime import verifier
+from kit.runtime.forms import FORMS, by_first_input
+from kit.runtime.runtimes import RUNTIMES, interpreter_class
 
 
 class Model:
     """A .tflite file in a runtime.
 
     source : path or bytes
-    runtime : a key of RUNTIMES; None takes the first that can be imported
-    form : "window", "fused" or "step"
+    runtime : a key of RUNTIMES; None takes the first that is installed and runs the file
+    form : a key of FORMS
     """
 
     def __init__(self, source, runtime=None, threads=1):
-        self.runtime, interpreter = _interpreter_class(runtime)
-        self._interpreter = _load(interpreter, source, threads)
+        self.runtime, self._interpreter = _running(source, runtime, threads)
         self.inputs = [_Tensor(item) for item in self._interpreter.get_input_details()]
         self.outputs = [_Tensor(item) for item in self._interpreter.get_output_details()]
         name = self.inputs[0].name.split(":")[0].replace("serving_default_", "")
-        if name not in FORMS:
+        form = by_first_input(name)
+        if form is None:
             raise UserError("%s: the first input is '%s', not one of %s; this file was not made by "
-                            "the convert script" % (_name(source), name, ", ".join(sorted(FORMS))))
-        self.form = FORMS[name]
+                            "the convert script" % (_name(source), name, ", ".join(
+                                sorted(form.first_input for form in FORMS.values()))))
+        self.form = form.name
         self.input_shape = self.inputs[0].shape[1:]
         self._states = self.inputs[1:]
         self._routes = [(before.index, after.index, _requantizer(after, before))
@@ -47,7 +43,7 @@ class Model:
 
     def predict(self, windows):
         """float32 (n, T, C), each from the zero state -> float32 (n, ...); window and fused."""
-        self._expect(windows, self.form != "step", "predict", "stream")
+        self._expect(windows, not FORMS[self.form].streams, "predict", "stream")
         run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
         quantized = source.quantized(windows)
         found = np.empty((len(windows),) + result.shape[1:], result.dtype)
@@ -61,7 +57,7 @@ class Model:
 
     def stream(self, samples):
         """float32 (n, C) -> float32 (n, ...): the output after each sample; the state is kept."""
-        self._expect(samples, self.form == "step", "stream", "predict")
+        self._expect(samples, FORMS[self.form].streams, "stream", "predict")
         run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
         quantized = source.quantized(samples)
         found = np.empty((len(samples),) + result.shape[1:], result.dtype)
@@ -123,39 +119,40 @@ def _requantizer(after, before):
     return None if same else lambda values: before.quantized(after.dequantized(values))
 
 
-def _interpreter_class(runtime):
-    """(name, Interpreter class) of the wanted runtime, or of the first that is there."""
+def _content(source):
+    """The bytes of a file, or the bytes that are given; UserError where they are altered or wrong."""
+    data, described = (source, False) if isinstance(source, bytes) else verifier.model_file(source)
+    if not described:  # a runtime trusts what it reads: a wrong shape ends the process
+        verifier.checked(data, _name(source))
+    return data
+
+
+def _running(source, runtime, threads):
+    """(name of the runtime, its interpreter of the file): of the wanted one, or of the first that
+    is installed and takes the file; UserError with what the first one says when none does."""
     if runtime is not None and runtime not in RUNTIMES:
         raise UserError("there is no runtime %s; one of %s" % (runtime, ", ".join(RUNTIMES)))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    content, refusal = _content(source), None
     for name in RUNTIMES if runtime is None else [runtime]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                module = importlib.import_module(RUNTIMES[name])
-            except ImportError:
-                continue
-        return name, (module.lite if name == "tensorflow" else module).Interpreter
+        try:
+            return name, _load(interpreter_class(RUNTIMES[name]), content, threads)
+        except ImportError:
+            continue
+        except (ValueError, RuntimeError) as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise UserError("the runtime refuses this file: %s" % " ".join(str(refusal).split())[:200])
     raise UserError("no TFLite runtime here: install %s" % (runtime or "one of " + ", ".join(
         RUNTIMES)))
 
 
-def _load(interpreter, source, threads):
-    if not isinstance(source, bytes):
-        try:
-            with open(source, "rb") as file:
-                source = file.read()
-        except OSError as error:
-            raise UserError("%s: %s" % (source, error.strerror))
-    flatbuffer.read(source)  # 1.15 loads a file that was cut off, and reads what lies behind it
+def _load(interpreter, content, threads):
     try:
-        try:
-            loaded = interpreter(model_content=source, num_threads=threads)
-        except TypeError:  # 1.15 has no num_threads and takes one
-            loaded = interpreter(model_content=source)
-        loaded.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise UserError("the runtime refuses this file: %s" % " ".join(str(error).split())[:200])
+        loaded = interpreter(model_content=content, num_threads=threads)
+    except TypeError:  # 1.15 has no num_threads and takes one
+        loaded = interpreter(model_content=content)
+    loaded.allocate_tensors()
     return loaded
 
 

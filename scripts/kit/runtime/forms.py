@@ -1,0 +1,24 @@
+"""The forms of a .tflite file: what goes in, and whether it follows a stream. One entry each."""
+from typing import NamedTuple
+
+
+class Form(NamedTuple):
+    """A form of a network as a file."""
+
+    name: str  # as in step_int8.tflite
+    first_input: str  # the name of its first input, by which a file's form is known
+    streams: bool  # takes a sample and the states at a call; else a window, from the zero state
+    meaning: str
+
+
+FORMS = {form.name: form for form in (
+    Form("window", "window", False, "a fixed number of steps in, forecast out, unrolled"),
+    Form("fused", "sequence", False, "as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer"),
+    Form("step", "sample", True, "one sample and the states in, output and new states out: any "
+         "length"),
+)}
+
+
+def by_first_input(name):
+    """The Form of a file whose first input has this name; None when it is none of ours."""
+    return next((form for form in FORMS.values() if form.first_input == name), None)
