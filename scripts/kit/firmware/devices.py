@@ -61,7 +61,7 @@ def prepare(folder, sources, name):
     """Write the detector's sources and what runs them on a board to a folder."""
     for path, text in sources.items():
         write_text(os.path.join(folder, path), text)
-    for path in ("replay.c", "measure.c", "host.c", "host.h", "board.c", "board.ld"):
+    for path in ("replay.c", "measure.c", "least.c", "host.c", "host.h", "board.c", "board.ld"):
         write_text(os.path.join(folder, path), pieces.named(pieces.text(path), name))
 
 
@@ -124,6 +124,12 @@ def linked_flash(core, folder, program):
     """Bytes of flash of a linked program."""
     line = tool([core.compiler + "size", program], folder).splitlines()[1]
     return sum(int(word) for word in line.split()[:2])
+
+
+def state_size(core, folder):
+    """Bytes of the struct of state: the data of least.c without its sensor and its alarm."""
+    lines = tool([core.compiler + "nm", "-S", "least.elf"], folder).splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.split()[-1] == "state")
 
 
 def tool(command, folder):

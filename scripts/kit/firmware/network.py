@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.firmware import fixed, numbers
+from kit.firmware import numbers
 from kit.firmware.graph import ELEMENTWISE
 
 CURVED = tuple(numbers.CURVES)
@@ -243,8 +243,10 @@ class _Writer:
         if len({(c.leaf, c.index) for c in chains}) != 1:
             return itself
         made = np.asarray(self.kind.evaluate(op, self.step.tensors, values), np.int64)
-        return itself._replace(leaf=chains[0].leaf, index=chains[0].index, values=made, depth=1 + max(c.depth for c in chains),
-                      curved=op.kind in CURVED or any(c.curved for c in chains))
+        return itself._replace(
+            leaf=chains[0].leaf, index=chains[0].index, values=made,
+            depth=1 + max(chain.depth for chain in chains),
+            curved=op.kind in CURVED or any(chain.curved for chain in chains))
 
     def _constant_element(self, tensor, index):
         if tensor.data.min() == tensor.data.max():

@@ -4,7 +4,7 @@ import re
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.firmware import graph, network, pieces
+from kit.firmware import network, pieces
 from kit.detection.scores import LIGHT
 from kit.record.windows import INPUT_LIMIT
 
@@ -189,7 +189,6 @@ static void NAME_run(NAME_state *s)
 
 def constants(scaler, detector):
     """The fitted numbers as constants, by the names that c/scorer.c and c/stream.c use."""
-    channels = len(scaler.channels)
     precisions = np.array(detector["precisions"], float)
     tails = detector["tails"]
     knots = max(len(tail["knots"]) for tail in tails)
