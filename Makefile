@@ -1,10 +1,10 @@
 # `make` alone explains the targets. DVC=dvc takes a DVC of your own.
 DVC ?= .venv-dvc/bin/dvc
-STAGES := generate train freeze convert evaluate report attest
+STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare reproduce verify \
-	runtimes bench clean lock
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
+	reproduce verify firmware-report runtimes bench clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -75,6 +75,12 @@ runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or th
 	@sh scripts/setup litert tflm
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
+
+firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, instructions a sample
+	@sh scripts/setup tflm
+	@sh scripts/run firmware_report models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --detector reports/evaluate/detectors.json \
+		--out reports/firmware $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers
