@@ -9,7 +9,8 @@
 In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
      a detector with the name of the file.
 Out: metrics.json, a few of its figures in headline.json, parity.json, quantization.json,
-     detectors.json (the fitted scorers) and CSV files for the plots. Without --events, or without an event, what needs labels is left out.
+     detectors.json (the fitted scorers) and CSV files for the plots. Without --events, or without an
+     event, what needs labels is left out.
 
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """

@@ -2,7 +2,6 @@
 
 A target returns what it read or raises UserError; anything else is a finding.
 """
-import json
 import os
 
 import numpy as np

@@ -74,6 +74,8 @@ def read_events(path):
         _refuse(path, table[name], wrong, "is not a row number")
         table[name] = numbers.astype("int64")
     _refuse(path, table["end"], table["end"] <= table["start"], "is not after its start")
+    for name in ("kind", "severity"):  # they come to stand in pages, and DVC's escapes nothing
+        table[name] = table[name].str.replace("<", "\uff1c").str.replace(r"\s+", " ", regex=True)
     return table
 
 
