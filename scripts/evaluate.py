@@ -26,7 +26,7 @@ from kit.base.cli import (
 )
 from kit.base.params import load_params
 from kit.base.processes import Processes
-from kit.detection import baselines, metrics, scores
+from kit.detection import baselines, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all
 from kit.record.records import interval_s, labels, read_events, read_record
 from kit.record.stretches import runs
@@ -56,13 +56,26 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def baseline_outputs(train, parts, window, params):
-    """{name: ([output per part], forecast?)} of the simple detectors."""
+def simple_detectors(train, parts, window, params):
+    """{name: ([output per part], kinds of evidence)} of the simple detectors."""
     found = {}
     for name, baseline in baselines.BASELINES.items():
         fitted = baseline.fit(train, window, params)
-        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.forecasts
+        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.kinds
     return found
+
+
+def evidence_apart(model, linear, normal):
+    """{name: ([output per part], kinds of evidence)}: what each kind of evidence says alone.
+
+    And what all of them say without the model, and with a linear forecaster in its place.
+    model, linear : [forecasts (n, C) per part]
+    """
+    nothing, places = [None] * len(model), tuple(kind for kind in fitting.KINDS if kind in normal)
+    apart = {"residual_alone": (model, ("residual",))}
+    apart.update({kind + "_alone": (nothing, (kind,)) for kind in places})
+    apart.update(without_model=(nothing, places), linear_model=(linear, fitting.KINDS))
+    return apart
 
 
 class Task(NamedTuple):
@@ -70,24 +83,27 @@ class Task(NamedTuple):
 
     name: str
     samples: list  # (n, C) per part: validation, test
-    outputs: list  # (n, C) forecasts or (n, 1) statistics per part
-    centres: object  # (K, C) operating regimes, None for a statistic
+    outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
+    kinds: tuple  # of evidence
+    normal: dict  # of `fitting.fit_normal`
     options: dict
     rate: float  # wanted false alarms per sample
 
 
 def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
-    detector, _ = scores.fit(
-        task.samples[0], task.outputs[0], task.centres, task.options, task.rate)
+    detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
+                              task.rate, task.kinds)
     return task.name, detector, score(detector, task.samples[1], task.outputs[1])
 
 
 def score(detector, samples, outputs):
     """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
     scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
-    return np.concatenate([scorer.update(samples[start:start + BLOCK], outputs[start:start + BLOCK])
-                           for start in starts])
+    return np.concatenate([
+        scorer.update(samples[start:start + BLOCK],
+                      None if outputs is None else outputs[start:start + BLOCK])
+        for start in starts])
 
 
 def one_liners(parts, channels, marks, rate):
@@ -100,7 +116,7 @@ def one_liners(parts, channels, marks, rate):
     found = {}
     for name, columns in test.items():
         best = int(np.argmax([metrics.auc_pr(marks, column) for column in columns.T]))
-        threshold = scores.fit_threshold(validation[name][:, best], rate)
+        threshold = fitting.bounded_threshold(validation[name][:, best], rate)
         found[name] = {"column": sides[best], "threshold": threshold}, columns[:, best]
     return found
 
@@ -109,7 +125,7 @@ def floors(lengths, seed, rate):
     """{name: (detector, test scores)} of scores that know nothing."""
     rng = np.random.Generator(np.random.PCG64(seed))
     validation, test = (baselines.floors(length, rng) for length in lengths)
-    return {name: ({"threshold": 1.0 if name == "floor_all" else scores.fit_threshold(
+    return {name: ({"threshold": 1.0 if name == "floor_all" else fitting.bounded_threshold(
         validation[name], rate)}, test[name]) for name in test}
 
 
@@ -160,7 +176,7 @@ def compare(first, second):
 
 def parity(outputs, results, name):
     """Forecasts (standard deviations) and decisions of a model file against Keras."""
-    found, reference = (np.concatenate(outputs[key][0]) for key in (name, "keras"))
+    found, reference = (np.concatenate(outputs[key]) for key in (name, "keras"))
     known = ~np.isnan(found + reference)
     difference = np.abs(found[known].astype(float) - reference[known])
     return dict({"forecast_mean_abs_diff": difference.mean(),
@@ -309,13 +325,16 @@ def main(argv):
     train = scaler.standardise(read_record(args.train).values)
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
-    centres = scores.fit_centres(filled[0], params["regimes"])
+    normal = fitting.fit_normal(train, filled[0], params)
     with Processes() as pool:
         forecasts = forecast_all(pool, list(paths.values()), filled, window)
-        outputs = {name: (forecasts[path], True) for name, path in paths.items()}
-        outputs.update(baseline_outputs(train, parts, window, params))
-        tasks = [Task(name, parts, output, centres if forecast else None, params, rate)
-                 for name, (output, forecast) in outputs.items()]
+        outputs = {name: forecasts[path] for name, path in paths.items()}
+        judged = {name: (outputs[name], fitting.KINDS) for name in paths}
+        simple = simple_detectors(train, parts, window, params)
+        judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
+        judged.update(simple)
+        tasks = [Task(name, parts, output, kinds, normal, params, rate)
+                 for name, (output, kinds) in judged.items()]
         done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
                         "detectors", total=len(tasks))
         found = {name: (detector, test_scores) for name, detector, test_scores in done}

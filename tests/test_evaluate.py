@@ -47,8 +47,8 @@ def test_compare_worked():
 
 def test_parity_leaves_out_what_has_no_forecast():
     nan = np.nan
-    outputs = {"keras": ([np.array([[nan], [1.0]]), np.array([[nan], [3.0]])], True),
-               "file": ([np.array([[nan], [1.5]]), np.array([[nan], [2.9]])], True)}
+    outputs = {"keras": [np.array([[nan], [1.0]]), np.array([[nan], [3.0]])],
+               "file": [np.array([[nan], [1.5]]), np.array([[nan], [2.9]])]}
     result = np.array([0.0, 1.0]), np.array([False, True])
     found = evaluate.parity(outputs, {"keras": result, "file": result}, "file")
     assert found["forecast_mean_abs_diff"] == pytest.approx(0.3)
@@ -221,7 +221,8 @@ def test_a_whole_run(case):
     out = case.run("out")
     table = read(out, "metrics.json")
     assert list(table)[:3] == ["keras", "frozen", "step_float32"]
-    assert {"linear_forecaster", "rolling_z_score", "global_max_z", "pca_residual",
+    assert {"residual_alone", "plane_alone", "level_alone", "without_model", "linear_model",
+            "linear_forecaster", "rolling_z_score", "global_max_z", "pca_residual",
             "isolation_forest", "channel_threshold", "difference_threshold", "floor_random",
             "floor_all", "floor_position"} == set(list(table)[3:])
     for values in table.values():

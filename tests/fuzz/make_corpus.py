@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 
-from kit.detection.scores import fit, fit_centres
 from kit.runtime import flatbuffer
 from runtime.sound import sound_model
+from toy import fitted, toy
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -31,15 +31,6 @@ def small(path):
     return flatbuffer.write(model)
 
 
-def detector():
-    rng = np.random.Generator(np.random.PCG64(3))
-    samples = rng.standard_normal((600, 2)).astype(np.float32)
-    outputs = samples + rng.standard_normal(samples.shape).astype(np.float32)
-    options = {"time_constants": [8], "energy_time_constant": 8, "fading": 0.9}
-    found, _ = fit(samples, outputs, fit_centres(samples, 2), options, 1e-3)
-    return dict(found, warm_up_samples=10, interval_s=60.0)
-
-
 def main(models):
     os.makedirs(CORPUS, exist_ok=True)
     data = flatbuffer.write(sound_model())
@@ -47,7 +38,8 @@ def main(models):
     write("sound.json", json.dumps({"form": "step", "sha256": hashlib.sha256(data).hexdigest()}))
     for name in ("step_int8.tflite", "fused_float32.tflite"):
         write(name, small(os.path.join(models, name)))
-    write("detectors.json", json.dumps({"step_int8": detector()}))
+    write("detectors.json", json.dumps({"step_int8": dict(
+        fitted(*toy(600, 3)), warm_up_samples=10, interval_s=60.0)}))
     write("scaler.json", json.dumps({"channels": ["a", "b"], "mean": [1.5, -20], "std": [0.1, 3]}))
     write("metrics.json", json.dumps({name: {
         "vus_pr": 0.7, "auc_pr": 0.4, "event_recall": 0.8, "false_alarms_per_day": 0.5,

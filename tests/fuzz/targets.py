@@ -23,7 +23,7 @@ from kit.runtime import verifier
 
 HERE = os.path.dirname(__file__)
 CORPUS = os.path.join(HERE, "corpus")
-SAMPLES = np.linspace(-3, 3, 40).reshape(20, 2).astype(np.float32)
+SAMPLES = np.linspace(-3, 3, 60).reshape(20, 3).astype(np.float32)
 
 
 def corpus(*names):
@@ -46,7 +46,7 @@ def described(data, folder):
 
 def detectors(data, folder):
     """What is accepted gives a score to every sample, and has a threshold that can be reached."""
-    detector = read_detector(put(folder, "detectors.json", data), "step_int8", 2)
+    detector = read_detector(put(folder, "detectors.json", data), "step_int8", 3)
     with np.errstate(all="ignore"):
         found = Scorer(detector).update(SAMPLES, SAMPLES[::-1])
     assert not np.isnan(found).any() and np.isfinite(detector["threshold"])

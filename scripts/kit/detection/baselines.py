@@ -1,8 +1,8 @@
 """Simple detectors that a model must beat, and floors that any detector must.
 
-Each takes standardised samples (n, C), NaN where missing, and gives evidence (n, D) for
-`scores.Scorer`, which then smooths and thresholds it as it does a model's residuals. What is fitted
-is fitted on normal data. Missing samples hold the last value.
+Each takes standardised samples (n, C), NaN where missing, and gives a forecast (n, C) or a statistic
+(n, 1) for `scores.Scorer`, which then smooths and thresholds it as it does for a model. What is
+fitted is fitted on normal data. Missing samples hold the last value.
 """
 from typing import NamedTuple
 
@@ -119,13 +119,13 @@ class Baseline(NamedTuple):
 
     fit: object  # (train, window, the parameters of evaluate) -> what `output` needs
     output: object  # (fitted, part, window) -> forecasts (n, C), or a statistic (n, 1)
-    forecasts: bool = False
+    kinds: tuple = ("statistic",)  # of evidence
 
 
 BASELINES = {
     "linear_forecaster": Baseline(
         lambda train, window, params: fit_linear_forecaster(train, window, params["ridge_penalty"]),
-        linear_forecasts, True),
+        linear_forecasts, ("residual",)),
     "rolling_z_score": Baseline(
         lambda train, window, params: None, lambda _, part, window: rolling_z(part, window)),
     "global_max_z": Baseline(
@@ -139,6 +139,8 @@ BASELINES = {
         lambda forest, part, window: isolation(forest, part)),
 }
 # In the results each of these is a group of its own; every other detector is a model file.
-GROUPS = {"baselines": tuple(BASELINES),
+GROUPS = {"evidence alone": ("residual_alone", "plane_alone", "level_alone", "without_model",
+                             "linear_model"),
+          "baselines": tuple(BASELINES),
           "one-liners (oracles)": ("channel_threshold", "difference_threshold"),
           "floors": ("floor_random", "floor_all", "floor_position")}
