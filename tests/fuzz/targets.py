@@ -12,13 +12,13 @@ import intact
 import results
 from kit.base.params import load_params
 from kit.detection.fitted import read_detector
-from kit.detection.scores import Scorer
+from kit.detection.stream import StreamDetector
 from kit.page.inputs import OBJECTS, read_object, read_table
 from kit.record.logs import Layout, Log
 from kit.record.records import read_events
 from kit.record.samples import read_samples
 from kit.record.timeline import Timeline, equally_spaced
-from kit.record.windows import read_scaler
+from kit.record.windows import Scaler, read_scaler
 from kit.runtime import verifier
 
 HERE = os.path.dirname(__file__)
@@ -47,9 +47,18 @@ def described(data, folder):
 def detectors(data, folder):
     """What is accepted gives a score to every sample, and has a threshold that can be reached."""
     detector = read_detector(put(folder, "detectors.json", data), "step_int8", 3)
+    scaler = Scaler(["a", "b", "c"], np.zeros(3), np.ones(3))
     with np.errstate(all="ignore"):
-        found = Scorer(detector).update(SAMPLES, SAMPLES[::-1])
+        found = StreamDetector(Backwards, scaler, detector).update(SAMPLES)
     assert not np.isnan(found).any() and np.isfinite(detector["threshold"])
+
+
+class Backwards:
+    """A step model that forecasts the record from its end on."""
+
+    @staticmethod
+    def stream(samples):
+        return samples[::-1]
 
 
 def scaler(data, folder):
