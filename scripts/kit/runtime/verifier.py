@@ -5,6 +5,7 @@ at every table of anybody's file; `model_file` reads one with the claim of its .
 numpy alone.
 """
 import hashlib
+import json
 import os
 
 import numpy as np
@@ -94,6 +95,19 @@ def _graph_problems(model, graph):
         if not len(graph.get(end, ())):
             found.append("the graph has no %s" % end)
     return found or _operator_problems(model, graph)  # which look tensors up
+
+
+def lacking(operators):
+    """{runtime: operators that it has no kernel of}, from an iterable of (name, version).
+
+    versions.json holds the highest version of each operator that a runtime registers, as measured by
+    tests/runtime/references/make_versions.py; null where it takes any.
+    """
+    with open(os.path.join(os.path.dirname(__file__), "versions.json"), encoding="utf-8") as file:
+        known = json.load(file)
+    return {runtime: ["%s version %d" % (name, version) for name, version in sorted(operators)
+                      if name not in highest or (highest[name] or version) < version]
+            for runtime, highest in known.items()}
 
 
 # --- tensors ----------------------------------------------------------------------------------
