@@ -35,6 +35,7 @@ from kit.base.cli import (
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
+from kit.network.possible import explained, window_steps
 from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.forms import FORMS
@@ -58,6 +59,11 @@ class Job(NamedTuple):
 
 def main(argv):
     args = arguments(argv)
+    if args.explain:
+        network = read_network(read_asked(keras_of(args), args))
+        return print("\n".join(explained(network, args.window_steps, args.source)))
+    if args.output is None:
+        raise UserError("say with -o which file to write (with --form all which folder)")
     if args.form == "all":
         if args.c_array:
             raise UserError("--c-array writes one step file, not the table; give it --form step")
@@ -80,7 +86,9 @@ def arguments(argv):
     p.add_argument("source", help="Keras model: .h5, .keras, SavedModel folder, weights or .json; "
                    "or a .pb of freeze with its .json beside it")
     add_arguments(p)
-    p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
+    p.add_argument("-o", "--output", help=".tflite to write (a folder for all)")
+    p.add_argument("--explain", action="store_true", help="write nothing; print the layers as "
+                   "read, the forms that are possible, and why not the others")
     p.add_argument("--form", choices=list(FORMS) + ["all"])
     p.add_argument("--precision", choices=list(PRECISIONS))
     p.add_argument("--keras", help="the Keras file that a frozen .pb came from, for comparison")
@@ -165,9 +173,13 @@ def write_pair(path, data, facts):
 def summary(facts):
     """Size and parity in one line."""
     parity = facts["parity"]
-    text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
+    text = ("%d bytes; difference to Keras %.2g mean, %.2g p99, %.2g max (output std %.2g, %d %s); "
+            "%s <= %.2g")
+    if facts.get("int8_weights") == 0:
+        text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
     return text % (
-        facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
+        facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
+        parity["max_abs_diff"], parity["output_std"],
         parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
@@ -239,7 +251,7 @@ def frozen_source(job, form, folder):
             raise UserError("%s holds the %s form, not %s"
                             % (job.source, signature["form"], form))
         return job.source, signature
-    from kit.network.forms import frozen, window_steps
+    from kit.network.forms import frozen
 
     steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)
     graph = frozen(job.network, form, steps, job.source)
