@@ -151,10 +151,38 @@ def test_arithmetic_of_a_lambda(text, expected):
     assert arithmetic(text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["x * x", "1 / x", "f(x)", "x[0]", "x +", "__import__('os')", "x / 0"])
+@pytest.mark.parametrize("text", ["x * x", "1 / x", "f(x)", "x[0]", "x[:, 0]", "x +", "__import__('os')", "x / 0"])
 def test_lambda_that_is_no_line_is_refused_and_never_run(text):
-    with pytest.raises(UserError, match="an activation's name, a number, or"):
+    with pytest.raises(UserError, match="an activation's name, a number, "):
         arithmetic(text)
+
+
+@pytest.mark.parametrize("text", ["x[:, -1, :]", "x[:,-1]", "x[:, -1, ...]"])
+def test_lambda_that_takes_the_last_step(text):
+    assert entry(layer("Lambda"), lambdas={"odd": text})["class_name"] == "LastStep"
+
+
+WHOLE, FROM_2 = {"start": None, "stop": None, "step": None}, {"start": 2, "stop": None, "step": None}
+
+
+@pytest.mark.parametrize("places, is_last", [
+    ([WHOLE, -1, WHOLE], True), ([WHOLE, -1], True), ([WHOLE, 0, WHOLE], False),
+    ([WHOLE, FROM_2, WHOLE], False), ([WHOLE, -1, FROM_2], False), ([WHOLE], False)])
+@pytest.mark.parametrize("version", ["2.15.0", "3.1.0"])
+def test_slice_that_takes_the_last_step(places, is_last, version):
+    model = graph(SOURCE, ("z", "SlicingOpLambda", {"function": "__operators__.getitem"}, [
+        ["a", 0, 0, {"slice_spec": places}]]))
+    if version[0] == "3":
+        slices = [{"class_name": "__slice__", "config": place} if isinstance(place, dict) else place
+                  for place in places]
+        model = graph(SOURCE, ("z", "GetItem", {}, [{"args": [tensor("a"), slices], "kwargs": {}}]))
+        model["config"]["layers"][1]["module"] = "keras.src.ops.numpy"
+    if is_last:
+        item = cleaned("m", model, version, {})["config"]["layers"][1]
+        assert item["class_name"] == "LastStep" and item["inbound_nodes"] == [[["a", 0, 0, {}]]]
+    else:
+        with pytest.raises(UserError, match="of slices the last step"):
+            cleaned("m", model, version, {})
 
 
 def test_lambda_is_what_the_person_says():
