@@ -122,6 +122,19 @@ def test_what_1_15_cannot_mean_is_a_sentence(item, said):
         entry(item)
 
 
+@pytest.mark.parametrize("item, said", [
+    (layer("RepeatVector", n=10 ** 9), "layer 'odd' has n=1000000000; whole numbers from 1 to"),
+    (layer("RepeatVector", n=-3), "has n=-3"), (layer("RepeatVector", n=2.5), "has n=2.5"),
+    (layer("RepeatVector", n="7"), "has n=7"), (layer("UpSampling1D", size=0), "has size=0"),
+    (layer("ZeroPadding1D", padding=[0, 10 ** 9]), "has padding=.0, 1000000000."),
+    (lstm(batch_input_shape=[None, 10 ** 9, C]), "has batch_input_shape=.None, 1000000000, 3."),
+])
+def test_size_that_is_none_is_named_before_anything_is_made(item, said):
+    with pytest.raises(UserError, match=said):
+        entry(item)
+    assert entry(layer("Conv1D", padding="same", kernel_size=[3]))
+
+
 @pytest.mark.parametrize("layers, said", [
     ([("z", "Dropout", {"rate": 0.5}, [[["a", 0, 0, {"training": True}]]])],
      "layer 'z' is called with training=True"),

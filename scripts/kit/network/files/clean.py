@@ -16,6 +16,11 @@ SAYS_NOTHING = ("seed", "optional", "synchronized", "use_cudnn", "autocast", "qu
 # keys that 1.15 does not know, with the value that means what 1.15 does
 MEANS_NOTHING = {"groups": (1,), "rms_scaling": (False,), "keepdims": (False,),
                  "sparse": (False, None), "ragged": (False, None), "score_mode": ("dot",), "invert": (False,)}
+# sizes in a description: key -> (smallest, largest) whole number; words, as in padding="same", pass
+SIZES = dict({key: (1, 1 << 20) for key in (
+    "units", "filters", "n", "size", "kernel_size", "strides", "pool_size", "dilation_rate",
+    "output_dim", "depth_multiplier")}, input_dim=(1, 1 << 26), padding=(0, 1 << 20),
+             cropping=(0, 1 << 20), target_shape=(-1, 1 << 26), batch_input_shape=(1, 1 << 20))
 SAME_ACTIVATION = {None: "linear", "silu": "swish", "hard_silu": "hard_swish"}
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
           "AlphaDropout", "BatchNormalization")
@@ -93,6 +98,7 @@ class _Cleaner:
                                 "without" % (self.path, name_of(item), key, item["config"][key]))
         config["dtype"] = self.dtype(item)
         self.rename(kind, config)
+        self.check_sizes(config)
         for key in ("layer", "backward_layer", "cell"):
             if isinstance(config.get(key), dict):
                 config[key] = self.layer(config[key])
@@ -139,6 +145,15 @@ class _Cleaner:
         for key in ("activation", "recurrent_activation"):
             if key in config:
                 config[key] = self.activation(config[key])
+
+    def check_sizes(self, config):
+        """UserError where a size is none, before anything of that size is made."""
+        for key, (low, high) in SIZES.items():
+            for number in _numbers(config.get(key)):
+                if not isinstance(number, int) or not low <= number <= high:
+                    raise UserError("%s: layer '%s' has %s=%s; whole numbers from %d to %d are "
+                                    "sizes" % (self.path, config.get("name"), key, config[key], low,
+                                               high))
 
     def activation(self, value):
         """An activation's name; a layer given as an activation stays a description."""
@@ -252,6 +267,13 @@ def _is_last_step(node):
     whole = [isinstance(place, dict) and not any(place.get("config", place).values())
              for place in places]
     return places[1:2] == [-1] and whole[:1] + whole[2:] == [True] * (len(places) - 1)
+
+
+def _numbers(value):
+    """Everything within lists that is neither None nor a word."""
+    if isinstance(value, (list, tuple)):
+        return [number for part in value for number in _numbers(part)]
+    return [] if value is None or isinstance(value, str) and not value.isdigit() else [value]
 
 
 def _is_end(value):
