@@ -33,7 +33,8 @@ from kit.base.cli import UserError, parser, progress, read_json, run, write_byte
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
-from kit.record.samples import read_samples
+from kit.network.possible import explained, window_steps
+from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.forms import FORMS
 from kit.runtime.precisions import PRECISIONS
@@ -56,6 +57,11 @@ class Job(NamedTuple):
 
 def main(argv):
     args = arguments(argv)
+    if args.explain:
+        network = read_network(read_asked(keras_of(args), args))
+        return print("\n".join(explained(network, args.window_steps, args.source)))
+    if args.output is None:
+        raise UserError("say with -o which file to write (with --form all which folder)")
     if args.form == "all":
         if args.c_array:
             raise UserError("--c-array writes one step file, not the table; give it --form step")
@@ -78,7 +84,9 @@ def arguments(argv):
     p.add_argument("source", help="Keras model: .h5, .keras, SavedModel folder, weights or .json; "
                    "or a .pb of freeze with its .json beside it")
     add_arguments(p)
-    p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
+    p.add_argument("-o", "--output", help=".tflite to write (a folder for all)")
+    p.add_argument("--explain", action="store_true", help="write nothing; print the layers as "
+                   "read, the forms that are possible, and why not the others")
     p.add_argument("--form", choices=list(FORMS) + ["all"])
     p.add_argument("--precision", choices=list(PRECISIONS))
     p.add_argument("--keras", help="the Keras file that a frozen .pb came from, for comparison")
@@ -110,11 +118,12 @@ def job_of(args):
     network = read_network(file)
     steps = args.window_steps or network.steps
     if is_frozen(args.source):
-        shape = signature_of(args.source)["inputs"][0]["shape"]
-        steps = shape[1] if len(shape) == 3 else steps
-    calibration = args.calibration and read_samples(
-        args.calibration, args.scaler, network.channels, steps)
-    validation = read_samples(args.validation, args.scaler, network.channels, steps) if (
+        signature = signature_of(args.source)
+        if not FORMS[signature["form"]].streams and network.data[0].timed:
+            steps = signature["inputs"][0]["shape"][1]
+    calibration = args.calibration and read_inputs(
+        args.calibration, args.scaler, network.inputs, steps)
+    validation = read_inputs(args.validation, args.scaler, network.inputs, steps) if (
         args.validation or not calibration) else calibration
     if validation.drawn:
         print("no data given: compared on standard normal samples", file=sys.stderr)
@@ -159,9 +168,13 @@ def write(path, data, facts):
 def summary(facts):
     """Size and parity in one line."""
     parity = facts["parity"]
-    text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
+    text = ("%d bytes; difference to Keras %.2g mean, %.2g p99, %.2g max (output std %.2g, %d %s); "
+            "%s <= %.2g")
+    if facts.get("int8_weights") == 0:
+        text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
     return text % (
-        facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
+        facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
+        parity["max_abs_diff"], parity["output_std"],
         parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
@@ -214,7 +227,7 @@ def convert(job, form, precision):
         pb_path, signature = frozen_source(job, form, folder)
         model = MAKERS[precision](pb_path, signature, job.calibration)
     data = toco.packed(model, signature)
-    facts = toco.facts(data, form, precision)
+    facts = toco.facts(data, form, precision, signature)
     facts["source"] = os.path.basename(os.path.normpath(job.source))
     facts["source_sha256"] = digest(*sources(job))
     facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
@@ -234,7 +247,7 @@ def frozen_source(job, form, folder):
             raise UserError("%s holds the %s form, not %s"
                             % (job.source, signature["form"], form))
         return job.source, signature
-    from kit.network.forms import frozen, window_steps
+    from kit.network.forms import frozen
 
     steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)
     graph = frozen(job.network, form, steps, job.source)

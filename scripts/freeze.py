@@ -18,9 +18,10 @@ import sys
 from kit.base.cli import UserError, parser, run, write_bytes, write_json
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, read_asked
-from kit.network.forms import frozen, window_steps
-from kit.record.samples import read_samples
-from kit.runtime.forms import FORMS
+from kit.network.forms import frozen
+from kit.network.possible import window_steps
+from kit.record.samples import read_inputs
+from kit.runtime.forms import FORMS, alone, several
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
 
@@ -30,7 +31,7 @@ def main(argv):
     file = read_asked(args.model, args)
     network = read_network(file)
     steps = window_steps(network, args.window_steps, args.model)
-    samples = read_samples(args.windows, args.scaler, network.channels, steps)
+    samples = read_inputs(args.windows, args.scaler, network.inputs, steps)
     graphs = [frozen(network, form, steps, args.model) for form in args.form]
     if args.expected:
         from kit.network.expected import check_expected
@@ -70,16 +71,23 @@ def compare(file, graphs, samples):
             continue
         streams = FORMS[graph.form].streams
         count = COMPARED_SAMPLES if streams else None
-        inputs = reference.inputs(graph.form)[:count]
+        inputs = first(reference.inputs(graph.form), count)
         found = graph.stream(inputs) if streams else graph.predict(inputs)
-        measured = parity.distance(found, reference.outputs(graph.form)[:count])
-        bound = parity.float_bound(measured)
-        if not measured["max_abs_diff"] <= bound:
-            raise UserError("%s: the frozen %s graph differs from Keras by %.2g, more than %.2g"
-                            % (file.path, graph.form, measured["max_abs_diff"], bound))
+        expected = first(reference.outputs(graph.form), count)
+        for one, other in zip(several(found), several(expected)):
+            measured = parity.distance(one, other)
+            bound = parity.float_bound(measured)
+            if not measured["max_abs_diff"] <= bound:
+                raise UserError("%s: the frozen %s graph differs from Keras by %.2g, more than "
+                                "%.2g" % (file.path, graph.form, measured["max_abs_diff"], bound))
         print("%s: max difference to Keras %.2g on %d %s (bound %.2g)"
               % (graph.form, measured["max_abs_diff"], measured["count"],
                  "samples" if streams else "windows", bound), file=sys.stderr)
+
+
+def first(values, count):
+    """The first items of an array, or of each of a list of them; None: all."""
+    return alone([one[:count] for one in several(values)])
 
 
 if __name__ == "__main__":

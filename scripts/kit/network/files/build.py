@@ -1,4 +1,6 @@
 """The Keras model of a file, built in TensorFlow 1.15 from its description and its arrays."""
+import copy
+
 from kit.base.cli import UserError
 from kit.tf.tf115 import session, tf
 
@@ -72,7 +74,7 @@ def built(file):
     keras.backend.set_session(session())
     keras.backend.set_learning_phase(0)
     try:
-        model = keras.layers.deserialize(file.description)
+        model = keras.layers.deserialize(copy.deepcopy(file.description))
         for path, layer in leaves(model, ""):
             layer.set_weights(file.arrays[path])
     except Exception as error:  # Keras raises whatever its layers raise

@@ -209,12 +209,13 @@ class _Cleaner:
         waiting = {(layer["name"], k): {(end[0], end[1]) for end in node}
                    for layer in layers for k, node in enumerate(layer["inbound_nodes"])}
         known = {(layer["name"], 0) for layer in layers if not layer["inbound_nodes"]}
+        models = {layer["name"] for layer in layers if is_model(layer)}  # may count calls from 1
         while waiting:
             ready = {call for call, needed in waiting.items() if needed <= known}
             if not ready:
                 raise UserError("%s: the description of the layers is damaged: '%s' waits for what "
                                 "is not there, or for itself" % (self.path, min(waiting)[0]))
-            known |= ready
+            known |= ready | {(name, k + 1) for name, k in ready if name in models}
             waiting = {call: needed for call, needed in waiting.items() if call not in ready}
 
 
