@@ -29,7 +29,9 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
+from kit.base.cli import (
+    UserError, json_text, parser, progress, read_json, run, write_bytes, write_text, write_together,
+)
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
@@ -160,9 +162,12 @@ def signature_of(pb_path):
 
 def write(path, data, facts):
     """The .tflite and its .json; what was measured goes to the terminal."""
-    write_bytes(path, data)
-    write_json(os.path.splitext(path)[0] + ".json", facts)
+    write_pair(path, data, facts)
     print("%s: %s" % (path, summary(facts)), file=sys.stderr)
+
+
+def write_pair(path, data, facts):
+    write_together({path: data, os.path.splitext(path)[0] + ".json": json_text(facts)})
 
 
 def summary(facts):
@@ -197,8 +202,7 @@ def convert_all(args):
             lines.append("%-6s %-8s -  %s" % (form, precision, error))
             outside += ["%s %s" % (form, precision)] * isinstance(error, OutsideBound)
             continue
-        write_bytes(path, data)
-        write_json(os.path.splitext(path)[0] + ".json", facts)
+        write_pair(path, data, facts)
         lines.append("%-6s %-8s %s" % (form, precision, summary(facts)))
     print("\n".join(lines))
     if not any("bytes;" in line for line in lines):

@@ -15,7 +15,7 @@ before anything is written.
 import os
 import sys
 
-from kit.base.cli import UserError, parser, run, write_bytes, write_json
+from kit.base.cli import UserError, json_text, parser, run, write_together
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, read_asked
 from kit.network.forms import frozen
@@ -40,8 +40,8 @@ def main(argv):
     compare(file, graphs, samples)
     for graph in graphs:
         path = os.path.join(args.out, graph.form)
-        write_bytes(path + ".pb", graph.bytes)
-        write_json(path + ".json", graph.signature(*file.sources))
+        write_together({path + ".pb": graph.bytes,
+                        path + ".json": json_text(graph.signature(*file.sources))})
 
 
 def arguments(argv):

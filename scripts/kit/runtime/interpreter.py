@@ -6,6 +6,7 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
+import functools
 import os
 
 import numpy as np
@@ -14,6 +15,18 @@ from kit.base.cli import UserError
 from kit.runtime import flatbuffer, verifier
 from kit.runtime.forms import FORMS, alone, by_first_input, several
 from kit.runtime.runtimes import RUNTIMES, interpreter_class
+
+
+def _refusing(method):
+    """Let what a runtime says while it runs be one sentence, too."""
+    @functools.wraps(method)
+    def said(*arguments):
+        try:
+            return method(*arguments)
+        except (ValueError, RuntimeError) as error:
+            raise UserError("the runtime gives this file up: %s" % " ".join(
+                str(error).split())[:200])
+    return said
 
 
 class Model:
@@ -39,6 +52,7 @@ class Model:
                         for before, item in zip(self._states, following)]
         self.reset()
 
+    @_refusing
     def predict(self, windows):
         """float32 (n, T, C), each from the zero state -> float32 (n, ...); window and fused.
 
@@ -57,6 +71,7 @@ class Model:
                 values[number] = run.get_tensor(result.index)[0]
         return self._given(found)
 
+    @_refusing
     def stream(self, samples):
         """float32 (n, C) -> float32 (n, ...): the output after each sample; the state is kept.
 
