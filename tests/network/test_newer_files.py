@@ -206,3 +206,21 @@ def test_stored_outputs_are_held_against_the_reference(folder, tmp_path):
     for name, said in (("bad.npz", "not a .npy or .npz file"), ("gone.npy", "No such file")):
         with pytest.raises(UserError, match=said):
             check_expected(str(tmp_path / name), file, samples)
+
+
+def test_scripts_take_weights_with_their_architecture(folder, tmp_path):
+    import freeze
+
+    computed = np.load(os.path.join(folder, "3.npz"))
+    np.save(str(tmp_path / "x.npy"), np.repeat(computed["functional.x"], 20, 0))
+    np.save(str(tmp_path / "y.npy"), np.repeat(computed["functional.y"], 20, 0))
+    model = [os.path.join(folder, "3_functional.weights.h5"), "--architecture",
+             os.path.join(folder, "3_functional.json"), "--expected", str(tmp_path / "y.npy")]
+    freeze.main(model + ["--form", "step", "--windows", str(tmp_path / "x.npy"),
+                         "--out", str(tmp_path)])
+    out = str(tmp_path / "step_float32.tflite")
+    convert.main(model + ["--validation", str(tmp_path / "x.npy"), "-o", out])
+    written = open(out, "rb").read()
+    convert.main([str(tmp_path / "step.pb"), "--keras"] + model + [
+        "--validation", str(tmp_path / "x.npy"), "-o", out])
+    assert open(out, "rb").read() == written

@@ -162,8 +162,10 @@ def judged(found, reference, precision, part_of_std=None):
             raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of "
                                "%.3g; no file was written"
                                % (precision, key, measured[key], largest))
-    return rounded(dict(measured, bound_on=kind, bound=bound, **{
-        "p99_bound": largest for key, largest in bounds[1:]}))
+    measured.update(bound_on=kind, bound=bound)
+    if precision != EXACT:
+        measured["p99_bound"] = TAIL * bound
+    return rounded(measured)
 
 
 def _worst(outputs):

@@ -1,13 +1,16 @@
 """Keras' .h5 files read as plain data: whole models, weights alone, and both layouts of weights.
 
 The HDF5 library dies on some damaged files, and believes what a file says about sizes. So it runs in
-a process of its own, whose end by a signal is a sentence, and sizes are checked before reading.
+a process of its own (this module as a program), whose end by a signal is a sentence, and sizes are
+checked before reading. Not a fork: in one of a process with TensorFlow's threads, reading hung.
 """
 import io
 import json
 import os
 import pickle
 import resource
+import subprocess
+import sys
 
 import numpy as np
 
@@ -21,31 +24,24 @@ READ_SECONDS = 120  # of CPU time; a gigabyte takes two
 
 def read(path, data=None):
     """What a .h5 file holds (or `data`, its bytes, which `path` names); UserError if damaged."""
-    return _apart(path, lambda: _stored(path, data))
-
-
-def _apart(path, function):
-    """function() in a forked process; what it raises as a UserError is raised here."""
-    receiving, sending = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(receiving)
-            resource.setrlimit(resource.RLIMIT_CPU, (READ_SECONDS, READ_SECONDS))
-            with os.fdopen(sending, "wb") as pipe:
-                pickle.dump(_outcome(path, function), pipe, protocol=4)
-        finally:
-            os._exit(0)
-    os.close(sending)
-    with os.fdopen(receiving, "rb") as pipe:
-        sent = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    if status or not sent:
+    root = os.path.abspath(__file__).partition("/kit/network/")[0]
+    done = subprocess.run(
+        [sys.executable, "-m", "kit.network.files.hdf5", path, str(READ_SECONDS)] + ["-"] * bool(data),
+        input=data, env=dict(os.environ, PYTHONPATH=root), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL)
+    if done.returncode:
         raise UserError("%s: damaged; the HDF5 library cannot read it" % path)
-    outcome = pickle.loads(sent)
+    outcome = pickle.loads(done.stdout)
     if isinstance(outcome, UserError):
         raise outcome
     return outcome
+
+
+def main(path, seconds, *data):
+    """The other process: what read() returns or raises, pickled, to stdout."""
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
+    data = sys.stdin.buffer.read() if data else None
+    pickle.dump(_outcome(path, lambda: _stored(path, data)), sys.stdout.buffer, protocol=4)
 
 
 def _outcome(path, function):
@@ -150,3 +146,7 @@ class _Reader:
                             % (self.path, name, item.dtype))
         with np.errstate(over="ignore"):
             return np.asarray(item[()], np.float32)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
