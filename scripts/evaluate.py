@@ -9,8 +9,8 @@
 In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
      a detector with the name of the file.
 Out: metrics.json, a few of its figures in headline.json, parity.json, quantization.json,
-     detectors.json (the fitted scorers) and CSV files for the plots. Without --events, or without an
-     event, what needs labels is left out.
+     detectors.json (the fitted scorers) and CSV files for the plots. Without --events, or without
+     an event, what needs labels is left out.
 
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """
@@ -29,7 +29,7 @@ from kit.base.processes import Processes
 from kit.detection import baselines, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all
 from kit.record.records import interval_s, labels, read_events, read_record
-from kit.record.stretches import runs
+from kit.record.stretches import hold_last, runs
 from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
 from kit.runtime.files import HEADLINE, form_and_precision, headline, tflite_files
@@ -42,6 +42,7 @@ CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 LEAST_NORMAL = 200  # samples for a detector to be fitted on
 ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
+ENOUGH_ALARMS = 3  # that are wanted in the validation part: a threshold is then read off, not guessed
 
 
 def model_paths(keras, frozen, folder):
@@ -56,12 +57,22 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def simple_detectors(train, parts, window, params):
-    """{name: ([output per part], kinds of evidence)} of the simple detectors."""
+def sessions(part, bounds):
+    """The rows of each session of a part (n, ...); as often None for no part."""
+    return [None if part is None else part[start:stop] for start, stop in bounds]
+
+
+def simple_detectors(train, parts, bounds, window, params):
+    """{name: ([output per part], kinds of evidence)} of the simple detectors.
+
+    train : (rows, bounds of its sessions); bounds : of each part's sessions
+    """
     found = {}
     for name, baseline in baselines.BASELINES.items():
-        fitted = baseline.fit(train, window, params)
-        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.kinds
+        fitted = baseline.fit(train[0], window, params, train[1])
+        found[name] = [np.concatenate([baseline.output(fitted, session, window)
+                                       for session in sessions(part, ranges)])
+                       for part, ranges in zip(parts, bounds)], baseline.kinds
     return found
 
 
@@ -83,6 +94,7 @@ class Task(NamedTuple):
 
     name: str
     samples: list  # (n, C) per part: validation, test
+    bounds: list  # row ranges of the sessions per part
     outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
     kinds: tuple  # of evidence
     normal: dict  # of `fitting.fit_normal`
@@ -92,13 +104,16 @@ class Task(NamedTuple):
 
 def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
+    starts = [start for start, _ in task.bounds[0]]
     detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
-                              task.rate, task.kinds)
-    return task.name, detector, score(detector, task.samples[1], task.outputs[1])
+                              task.rate, task.kinds, starts)
+    return task.name, detector, np.concatenate([
+        score(detector, *pair) for pair in zip(sessions(task.samples[1], task.bounds[1]),
+                                               sessions(task.outputs[1], task.bounds[1]))])
 
 
 def score(detector, samples, outputs):
-    """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
+    """Scores (n,) of a whole session, block by block: the scorer goes on where it stopped."""
     scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
     return np.concatenate([
         scorer.update(samples[start:start + BLOCK],
@@ -129,7 +144,7 @@ def floors(lengths, seed, rate):
         validation[name], rate)}, test[name]) for name in test}
 
 
-def check_normal(record, window, path):
+def check_normal(record, window, path, per_day):
     """UserError when no detector can be fitted on a part; a warning when its threshold is rough."""
     seen = ~np.isnan(record.values)
     for name, any_seen in zip(record.channels, seen.any(axis=0)):
@@ -141,10 +156,19 @@ def check_normal(record, window, path):
         raise UserError("%s: %d samples after the first window hold a number, too few to fit "
                         "detectors on; %d are the least, some thousands are better"
                         % (path, known, LEAST_NORMAL))
-    if known < ENOUGH_NORMAL:
-        print("%s: %d samples are few to fit detectors on: with fewer than %d the rate of false "
-              "alarms may be far from evaluate.false_alarms_per_day"
-              % (path, known, ENOUGH_NORMAL), file=sys.stderr)
+    seconds = interval_s(record)
+    enough = max(ENOUGH_NORMAL * seconds, ENOUGH_ALARMS / per_day * DAY_S)
+    if known * seconds < enough:
+        print("warning: %s has %s of normal operation, few for %g false alarms a day: thresholds are "
+              "set high, and the rate may yet be far from that; %s would be enough"
+              % (path, duration(known * seconds), per_day, duration(enough)), file=sys.stderr)
+
+
+def duration(seconds):
+    """A number of seconds in the largest unit that it fills: 518400 is 6 days."""
+    units = (("days", DAY_S), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+    name, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
+    return "%.3g %s" % (seconds / size, name)
 
 
 def read_labels(path, n):
@@ -172,6 +196,18 @@ def compare(first, second):
     """How the decisions and scores of two detectors differ: each is (scores, alarms)."""
     return {"score_correlation": np.corrcoef(first[0], second[0])[0, 1],
             "decisions_changed": np.mean(first[1] != second[1])}
+
+
+def forecast_errors(samples, forecasts):
+    """How far forecasts of normal samples (n, C) are off, and the last sample in their place.
+
+    Mean absolute errors in standard deviations, over the samples that both can be held against.
+    """
+    error = np.abs(samples - forecasts)[1:]
+    again = np.abs(samples[1:] - hold_last(samples)[:-1])
+    known = ~np.isnan(error)
+    return {"forecast_mean_abs_error": error[known].mean(),
+            "last_sample_mean_abs_error": again[known].mean()}
 
 
 def parity(outputs, results, name):
@@ -317,23 +353,25 @@ def main(argv):
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
     scaler, test = read_scaler(args.scaler), read_record(args.test)
     records = [read_record(args.validation), test]
-    check_normal(records[0], window, args.validation)
+    check_normal(records[0], window, args.validation, params["false_alarms_per_day"])
     events = read_labels(args.events, len(test.values))
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
     parts = [scaler.standardise(record.values) for record in records]
-    train = scaler.standardise(read_record(args.train).values)
+    bounds = [record.bounds for record in records]
+    record = read_record(args.train)
+    train = scaler.standardise(record.values), record.bounds
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
-    normal = fitting.fit_normal(train, filled[0], params)
+    normal = fitting.fit_normal(train[0], filled[0], params)
     with Processes() as pool:
-        forecasts = forecast_all(pool, list(paths.values()), filled, window)
+        forecasts = forecast_all(pool, list(paths.values()), filled, window, bounds)
         outputs = {name: forecasts[path] for name, path in paths.items()}
         judged = {name: (outputs[name], fitting.KINDS) for name in paths}
-        simple = simple_detectors(train, parts, window, params)
+        simple = simple_detectors(train, parts, bounds, window, params)
         judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
         judged.update(simple)
-        tasks = [Task(name, parts, output, kinds, normal, params, rate)
+        tasks = [Task(name, parts, bounds, output, kinds, normal, params, rate)
                  for name, (output, kinds) in judged.items()]
         done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
                         "detectors", total=len(tasks))
@@ -344,22 +382,23 @@ def main(argv):
     found.update(floors([len(part) for part in parts], params["seed"], rate))
     for detector, _ in found.values():  # what detect needs to know beside
         detector.update(warm_up_samples=window, interval_s=interval_s(test))
-    report(args, params, test, events, marks, paths, outputs, found)
+    errors = {name: forecast_errors(parts[0], outputs[name][0]) for name in paths}
+    report(args, params, test, events, marks, errors, outputs, found)
 
 
-def report(args, params, test, events, marks, paths, outputs, found):
+def report(args, params, test, events, marks, errors, outputs, found):
     """Compute what is said about the detectors, and write it."""
     detectors = {name: detector for name, (detector, _) in found.items()}
     results = {name: (test_scores, test_scores >= detectors[name]["threshold"])
                for name, (_, test_scores) in found.items()}
     seconds, tail = interval_s(test), params["tail_samples"]
-    table = {name: summary(*result, events, seconds, params)
+    table = {name: dict(summary(*result, events, seconds, params), **errors.get(name, {}))
              for name, result in progress(results.items(), "metrics")}
     written = {
         "headline.json": json_text(plain(headline_figures(table))),
         "metrics.json": json_text(plain(table)),
         "parity.json": json_text(plain(
-            {name: parity(outputs, results, name) for name in paths if name != "keras"})),
+            {name: parity(outputs, results, name) for name in errors if name != "keras"})),
         "quantization.json": json_text(plain(quantization_costs(results, table))),
         "detectors.json": json_text(detectors),
         "score.csv": csv_text(score_stretch(results, detectors, test.time, marks)),

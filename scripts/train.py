@@ -8,6 +8,7 @@ In:  the train and validation parts. Out: the model, the scaler of its inputs, a
 each epoch. The time axis of the model is undefined: it takes windows of any length.
 """
 import os
+import sys
 
 import numpy as np
 
@@ -97,18 +98,31 @@ def main(argv):
     record = read_record(args.train)
     scaler = fit_scaler(record)
     stride, n_steps = params["window_stride"], params["window_steps"]
-    train = windows_and_next(model_input(record, scaler), n_steps, stride)
+    train = windows_and_next(model_input(record, scaler), n_steps, stride, record.bounds)
+    watched = read_record(args.validation)
     validation = windows_and_next(
-        model_input(read_record(args.validation), scaler, args.validation), n_steps, stride)
+        model_input(watched, scaler, args.validation), n_steps, stride, watched.bounds)
 
     start_tensorflow(params["seed"], params["deterministic"])
     model = build_model(params["units"], len(scaler.channels), params["seed"])
     history = fit(model, params, train, validation)
     write_together({args.model: saved(model), args.scaler: json_text(scaler_to_json(scaler)),
                     args.history: history_csv(history)})
+    say_error(history["val_mean_absolute_error"][-1],
+              np.abs(validation[0][:, -1] - validation[1]).mean())
+
+
+def say_error(error, again):
+    """Print the validation error beside that of the last sample again, and warn where it is worse.
+
+    Both are mean absolute errors in standard deviations.
+    """
     print("validation error %.4f standard deviations (mean absolute); a forecast of the last "
-          "sample again gives %.4f" % (history["val_mean_absolute_error"][-1],
-                                       np.abs(validation[0][:, -1] - validation[1]).mean()))
+          "sample again gives %.4f" % (error, again))
+    if error > again:
+        print("warning: the model forecasts worse than the last sample again; more train.epochs, "
+              "another train.learning_rate, or channels left out that nobody can forecast may help",
+              file=sys.stderr)
 
 
 def start_tensorflow(seed, deterministic):

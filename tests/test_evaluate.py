@@ -102,14 +102,17 @@ def test_model_paths_name_what_is_missing(tmp_path):
 @pytest.mark.parametrize("form", [("window", 7), ("keras", None), ("step", None)])
 def test_pieces_cover_every_sample_after_the_first_window_once(form):
     parts = [np.zeros((n, 2), np.float32) for n in (20, 9100)]
-    work = list(forecasts.pieces("x", form, parts, 10))
+    bounds = [[(0, 20)], [(0, 4200), (4200, 4205), (4205, 9100)]]
+    work = list(forecasts.pieces("x", form, parts, 10, bounds))
     steps = form[1] or 10
-    for number, part in enumerate(parts):
+    for number, ranges in enumerate(bounds):
         rows = np.concatenate([np.arange(start, stop) for _, index, start, stop, _, _ in work
                                if index == number])
-        assert rows.tolist() == list(range(steps, len(part)))
+        assert rows.tolist() == [row for a, b in ranges for row in range(a + steps, b)]
     for _, _, start, stop, samples, _ in work:
-        assert len(samples) == (stop if form[0] == "step" else stop - start + steps)
+        assert len(samples) == stop - start + steps
+        if form[0] == "step":
+            assert start - steps in (0, 4205), "a stream begins with its session"
 
 
 # ---- what detectors can be fitted on
@@ -121,23 +124,40 @@ def normal_part(values):
 def test_a_validation_part_that_is_too_short_is_refused():
     values = np.zeros((300, 2))
     values[250:] = np.nan
-    evaluate.check_normal(normal_part(values), 50, "v.csv")
+    evaluate.check_normal(normal_part(values), 50, "v.csv", 100)
     with pytest.raises(UserError, match="v.csv: 199 samples .* 200 are the least"):
-        evaluate.check_normal(normal_part(values), 51, "v.csv")
+        evaluate.check_normal(normal_part(values), 51, "v.csv", 100)
 
 
 def test_a_short_validation_part_is_said_to_be_short(capsys):
-    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv")
-    assert "v.csv: 950 samples are few" in capsys.readouterr().err
-    evaluate.check_normal(normal_part(np.zeros((1050, 2))), 50, "v.csv")
+    day = 1440  # samples of a minute
+    evaluate.check_normal(normal_part(np.zeros((4 * day + 50, 2))), 50, "v.csv", 0.5)
+    said = capsys.readouterr().err
+    assert "v.csv has 4 days of normal operation" in said and "6 days would be enough" in said
+    evaluate.check_normal(normal_part(np.zeros((6 * day + 50, 2))), 50, "v.csv", 0.5)
     assert capsys.readouterr().err == ""
+    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv", 100)
+    assert "15.8 hours of normal operation" in capsys.readouterr().err  # fewer than 1000 samples
+
+
+@pytest.mark.parametrize("seconds, text", [
+    (518400, "6 days"), (5400, "1.5 hours"), (67.5, "1.12 minutes"), (0.5, "0.5 seconds")])
+def test_durations_in_the_largest_unit_that_they_fill(seconds, text):
+    assert evaluate.duration(seconds) == text
+
+
+def test_forecast_errors_worked():
+    samples = np.array([[1.0], [2.0], [np.nan], [4.0], [4.0]])
+    forecasts = np.array([[np.nan], [1.5], [9.0], [4.5], [np.nan]])
+    assert evaluate.forecast_errors(samples, forecasts) == {
+        "forecast_mean_abs_error": 0.5, "last_sample_mean_abs_error": 1.5}
 
 
 def test_a_channel_without_a_number_in_the_validation_part_is_refused():
     values = np.zeros((2000, 2))
     values[:, 1] = np.nan
     with pytest.raises(UserError, match="v.csv: column b holds no number"):
-        evaluate.check_normal(normal_part(values), 50, "v.csv")
+        evaluate.check_normal(normal_part(values), 50, "v.csv", 0.5)
 
 
 # ---- a whole run

@@ -48,15 +48,17 @@ def say_stages(log, task, said):
     return len(begun)
 
 
-def repro(clone, log, environment, shell=(), umask=0o022, task=None):
-    """Run every stage in a clone, what it prints into a log file; UserError with its last lines.
+def repro(clone, log, environment, shell=(), umask=0o022, stages=(), task=None):
+    """Run stages and those before them, or all, in a clone, what they print into a log file.
 
     task : what to call it at the terminal, where each stage is said as it begins
+    UserError with the log's last lines when one fails.
     """
     usual = ["sh", "-c", 'umask %03o; exec "$@"' % umask, "sh"]
     with open(log, "w") as file:
         process = subprocess.Popen(
-            usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"],
+            usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"]
+            + list(stages),
             cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT)
         try:
             said = 0
