@@ -47,7 +47,7 @@ from kit.runtime.interpreter import Model
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
 POLL_S = 0.2
-SAVED_S = 10  # seconds at most between two states, where rows come
+SAVED_S = 10  # seconds at most between two states
 TOLD = 10  # bad rows that are told one by one
 
 

@@ -13,6 +13,7 @@ import re
 from kit.base.cli import UserError, parser, run, write_text
 from kit.page.inputs import OBJECTS, read_object
 from kit.page.results import grouped, shown_keys, written
+from kit.rebuild.lock import stale
 from kit.runtime.files import tflite_files
 
 
@@ -72,6 +73,8 @@ def main(argv):
     p.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
     p.add_argument("--spread", default="reports/seeds/spread.json", help="what `seeds` wrote")
     p.add_argument("--report", default="reports/report/report.html", help="page to point at")
+    p.add_argument("--lock", default="dvc.lock", help="what the results were made from, by hash")
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
     p.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
     args = p.parse_args(argv)
     spread = read_object(args.spread, OBJECTS["spread.json"]) if os.path.exists(args.spread) else {}
@@ -82,7 +85,7 @@ def main(argv):
             text = file.read()
         write_text(args.into, put_into(text, lines))
         return
-    print("\n".join(lines))
+    print("\n".join(lines + stale(args.lock, "evaluate", args.params)))
     if os.path.exists(args.report):
         print("\nmore in %s" % args.report)
 

@@ -524,9 +524,55 @@ def test_a_file_that_grows_is_followed_until_ctrl_c(built, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_killed_detector_goes_on_where_it_was(built, tmp_path, how):
+    """Every change is said once more at most; none is lost."""
+    with open(str(built / "data" / "generate" / "test.csv")) as file:
+        lines = file.readlines()
+    log, state, found = tmp_path / "growing.csv", str(tmp_path / "s.json"), []
+    log.write_text("")
+    for part, number in ((lines[:700], how), (lines[700:1207], how), (lines[1207:], signal.SIGTERM)):
+        with open(str(log), "a") as file:
+            file.write("".join(part))
+        with subprocess.Popen(modern("--log", str(log), "--follow", "--state", state),
+                              cwd=str(built), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True, preexec_fn=heed_interrupts) as process:
+            before = time.monotonic()
+            while time.monotonic() - before < 60:  # all rows seen
+                time.sleep(0.5)
+                if os.path.exists(state):
+                    with open(state) as file:
+                        if '"row": %d,' % (sum(1 for _ in open(str(log))) - 1) in file.read():
+                            break
+            process.send_signal(number)
+            out, errors = process.communicate()
+        assert (process.returncode, errors) == (-9 if number == how == signal.SIGKILL else
+                                                128 + number, "")
+        found += [row for row in out.splitlines()[1:] if not row.startswith("open")]
+    whole = run(modern("--log", "data/generate/test.csv"), built).splitlines()[1:]
+    assert list(dict.fromkeys(found)) == [row for row in whole if not row.startswith("open")]
+
+
+@pytest.mark.slow
 def test_a_closed_pipe_ends_quietly(built):
     command = "%s --log data/generate/test.csv | head -1" % " ".join(modern())
     done = subprocess.run(["sh", "-c", command], cwd=str(built), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, universal_newlines=True)
     assert done.stdout == "event,start,end,time,peak_score\n"
     assert "Error" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_detector_of_ones_own_is_fitted_with_the_runtime_that_will_decide(built, tmp_path):
+    def fitted(folder, *more):
+        return run([sys.executable, os.path.join(ROOT, "scripts", "fit_detector.py"),
+                    "models/convert/step_int8.tflite", "--log", "data/generate/train.csv",
+                    "--window-steps", "12", "--scaler", "models/train/scaler.json",
+                    "--out", str(tmp_path / folder)] + list(more), built)
+
+    ours, theirs = fitted("ours"), fitted("theirs", "--python", modern()[0])
+    assert "fitted with" in ours and "fitted with litert on 1500 samples of normal" in theirs
+    found = run(modern("--log", "data/generate/test.csv",
+                       "--detector", str(tmp_path / "theirs" / "detectors.json"),
+                       "--scaler", str(tmp_path / "theirs" / "scaler.json")), built)
+    assert any(row[0] == "begin" for row in rows(found))
