@@ -13,7 +13,7 @@ Integers are equal to the .tflite's, byte for byte, as the runtime of --rounding
 import os
 import sys
 
-from kit.base.cli import UserError, parser, run, write_together
+from kit.base.cli import parser, run, write_together
 from kit.base.digest import sha256
 from kit.detection.fitted import read_detector
 from kit.firmware import fixed, golden, readme, source

@@ -110,6 +110,19 @@ class Model:
         self._held = [state.quantized(np.zeros(state.shape, np.float32))
                       for state in self._states]
 
+    @property
+    def state(self):
+        """What a stream has carried so far, a list of arrays; set, the stream goes on from there."""
+        return [np.array(value) for value in self._held]
+
+    @state.setter
+    def state(self, values):
+        fits = [(value.dtype, value.shape) for value in self._held] == [
+            (value.dtype, value.shape) for value in values]
+        if not fits:
+            raise ValueError("the states of another model")
+        self._held = [np.array(value) for value in values]
+
     def _expect(self, array, right, asked, other):
         if not right:
             raise UserError("a %s model has no %s(); use %s()" % (self.form, asked, other))
