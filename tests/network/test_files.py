@@ -450,3 +450,27 @@ def test_yaml_makes_nothing_but_data(tmp_path, text):
 def test_file_of_keras_1_says_the_way(tmp_path):
     with pytest.raises(UserError, match="written by Keras 1.2.2.*load it once with Keras 2"):
         read_keras(write(tmp_path / "m.h5", [lstm(), dense()], version="1.2.2"))
+
+
+def keras_3_weights(path, top="layers", slash="/", numbers=(0, 1)):
+    """.weights.h5 with branches called after classes: two LSTM cells with their place as values."""
+    with h5py.File(str(path), "w") as file:
+        for k, number in enumerate(numbers):
+            branch = slash.join([top, "lstm" + "_%d" % number * bool(number), "cell"])
+            for place, shape in enumerate([(C, 16), (UNITS, 16), (16,)]):
+                file["%s/vars/%d" % (branch, place)] = np.full(shape, k, np.float32)
+        file["optimizer/vars/0"] = np.zeros(3, np.float32)
+    return str(path)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"slash": "\\"}, {"top": "_layer_checkpoint_dependencies"},
+    {"top": "_layer_checkpoint_dependencies", "slash": "\\"}, {"numbers": (0, 2)},
+    {"numbers": (2, 10)}])
+def test_trees_of_weights_as_versions_and_systems_write_them(tmp_path, options):
+    layers = [lstm("first", use_bias=True), layer("Dropout", "d"), lstm("second", use_bias=True)]
+    found = read_keras(keras_3_weights(tmp_path / "m.weights.h5", **options),
+                       architecture=architecture(tmp_path / "m.json", *layers)).arrays
+    assert [[(array.shape, array.max()) for array in arrays] for arrays in found.values()] == [
+        [((C, 16), 0), ((UNITS, 16), 0), ((16,), 0)], [],
+        [((C, 16), 1), ((UNITS, 16), 1), ((16,), 1)]]

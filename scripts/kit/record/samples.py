@@ -83,6 +83,11 @@ class Parts(NamedTuple):
 
     steps = given_steps = None  # the model says how long its sequences are
 
+    def first(self, count):
+        """The first `count` items: an array per input, or the only one."""
+        found = [values[:count] for values in self.arrays]
+        return found[0] if len(found) == 1 else found
+
     def windows(self, count, extremes=False):
         """Up to `count` items, evenly spread: an array per input, or the only one."""
         picks = np.unique(np.linspace(0, len(self.arrays[0]) - 1, count).astype(int))

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def _stored(path, data):
             return Stored(_json(path, description), version, reader.flat(weights), None)
         if "model_weights" in file:  # files of other hands name the layers by their groups alone
             return Stored(_json(path, description), version, reader.groups(weights), None)
-        if "layers" in file or "_layer_checkpoint_dependencies" in file:
+        if any(re.match(r"(layers|_layer_checkpoint_dependencies)(\\|$)", name) for name in file):
             return Stored(_json(path, description), version, None, reader.tree(file, 0))
         raise UserError("%s: no Keras model in this file; it was not written by model.save(...) or "
                         "model.save_weights(...)" % path)
@@ -92,6 +93,19 @@ def _json(path, text):
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError):
         raise UserError("%s: the model's description in the file is damaged" % path)
+
+
+def _unfolded(below):
+    """Branches called "layers\\lstm\\cell", as Windows writes them, as branches of branches."""
+    found = {name: node for name, node in below.items() if "\\" not in name}
+    for name in sorted(set(below) - set(found)):  # outer ones before inner ones
+        branches, parts = found, name.split("\\")
+        for part in parts[:-1]:
+            branches = branches.setdefault(part, Node([], {})).below
+        known = branches.get(parts[-1], Node([], {}))
+        branches[parts[-1]] = Node(known.arrays + below[name].arrays,
+                                   dict(known.below, **below[name].below))
+    return found
 
 
 class _Reader:
@@ -126,7 +140,7 @@ class _Reader:
         below = {name: self.tree(group[name], depth + 1) for name in group
                  if name not in ("vars", "optimizer", "metrics", "seed_generator")
                  and hasattr(group[name], "keys")}
-        return Node(arrays, below)
+        return Node(arrays, _unfolded(below))
 
     def array(self, name, item):
         """One array as float32; UserError where the file says that it is larger than it can be."""
