@@ -107,6 +107,18 @@ def test_json_lines_and_an_alarm_that_lasts(kit, capsys):
         {"event": "open", "start": 4, "end": 5, "time": "2021-03-01T00:04:00Z", "peak_score": 3.5}]
 
 
+def test_a_score_that_is_none_is_refused(kit, monkeypatch):
+    class Lost(LargestResidual):
+        def update(self, samples, forecasts):
+            scores = super().update(samples, forecasts)
+            scores[4:] = np.nan
+            return scores
+
+    monkeypatch.setattr("kit.detection.stream.Scorer", Lost)
+    with pytest.raises(UserError, match="gives no score to sample 4: its numbers are damaged"):
+        detect.main(arguments())
+
+
 def test_the_first_forecasts_are_not_used(kit, capsys):
     write_log([10, 30, 10, 10, 10, 10])
     detect.main(arguments())

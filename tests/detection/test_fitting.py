@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kit.detection import fitting, scores
-from kit.record.stretches import hold_last
 from toy import CHANNELS, MIX, ONE_REGIME, OPTIONS, fitted, normal_of, toy
 
 

@@ -272,7 +272,10 @@ def test_one_channel_has_a_level_and_no_plane():
 @pytest.mark.parametrize("degrees", [3, 30])
 def test_heavy_tails_alarm_at_about_the_wanted_rate(degrees):
     rng = np.random.default_rng(29)
-    draw = lambda n: rng.standard_t(degrees, (n, CHANNELS))
+
+    def draw(n):
+        return rng.standard_t(degrees, (n, CHANNELS))
+
     detector = fitted(draw(10000), np.zeros((10000, CHANNELS)))
     found = scored(detector, draw(50000), np.zeros((50000, CHANNELS)))
     assert len(runs(found >= detector["threshold"])) < 3 * 50

@@ -1,6 +1,7 @@
 """A step model and its scorer over a log as it comes: state carried, memory bounded; numpy."""
 import numpy as np
 
+from kit.base.cli import UserError
 from kit.detection.scores import Scorer
 from kit.record.windows import held
 
@@ -48,7 +49,11 @@ class StreamDetector:
         forecasts = outputs[:-1].copy()
         forecasts[:max(self._warm_up - self._n, 0)] = np.nan
         self._held, self._forecast, self._n = filled[-1], outputs[-1:], self._n + len(values)
-        return self.scorer.update(samples, forecasts)
+        scores = self.scorer.update(samples, forecasts)
+        if np.isnan(scores).any():  # which would never be an alarm
+            raise UserError("the detector gives no score to sample %d: its numbers are damaged"
+                            % (self._n - len(scores) + int(np.isnan(scores).argmax())))
+        return scores
 
 
 class Alarms:

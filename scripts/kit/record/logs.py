@@ -15,7 +15,7 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.record import files
 from kit.record.cells import Cells
-from kit.record.dialect import BLANKS, is_unit_row, read_header, split, widths_differ
+from kit.record.dialect import is_unit_row, read_header, split, widths_differ
 from kit.record.tables import EXCEL, NUMPY, PARQUET, read_table
 from kit.record.times import Clock, is_clock
 
@@ -155,12 +155,12 @@ class Log:
         cells, last, session = Cells(self.name, self.form, self.table.separator), None, 0
         recording = self.session_column and self.column(self.session_column)
         for row, columns in self.columns():
-            for block, columns in self._tolerant(row, columns, cells, channels, ignored):
+            for block, kept in self._tolerant(row, columns, cells, channels, ignored):
                 if recording is None:
                     yield block
                     continue
-                for start, stop, last, new in _recordings(columns[recording], last):
-                    session += new
+                for start, stop, name, new in _recordings(kept[recording], last):
+                    last, session = name, session + new
                     part = slice(start, stop)
                     yield Block(self.name, block.row + start,
                                 None if block.time is None else block.time[part],

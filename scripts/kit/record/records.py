@@ -2,8 +2,9 @@
 
 A record: first column `time` (ISO 8601, UTC), then one column per channel with its unit in the
 name; an empty cell is a missing sample. A column `session` may stand between: the samples of one
-number are unbroken, and between two of them nothing is known. An event table: `start,end,kind,channels,severity`, where
-start and end are row numbers of the record, half open, and channels are joined by `+`.
+number are unbroken, and between two of them nothing is known. An event table:
+`start,end,kind,channels,severity`, where start and end are row numbers of the record, half open,
+and channels are joined by `+`.
 """
 import contextlib
 import os
@@ -93,10 +94,12 @@ def read_events(path):
         raise UserError("%s: the columns must be %s" % (path, ",".join(EVENT_COLUMNS)))
     for name in ("start", "end"):
         numbers = pd.to_numeric(table[name], errors="coerce")
-        wrong = numbers.isnull() | (numbers != numbers.round())
+        wrong = ~(numbers.abs() < 2 ** 53) | (numbers != numbers.round())
         _refuse(path, table[name], wrong, "is not a row number")
         table[name] = numbers.astype("int64")
     _refuse(path, table["end"], table["end"] <= table["start"], "is not after its start")
+    for name in ("kind", "severity"):  # they come to stand in pages, and DVC's escapes nothing
+        table[name] = table[name].str.replace("<", "\uff1c").str.replace(r"\s+", " ", regex=True)
     return table
 
 

@@ -3,7 +3,6 @@
 Each has what a text log has once its lines are cut: names of columns, and successive rows.
 """
 import datetime
-import zipfile
 
 import numpy as np
 

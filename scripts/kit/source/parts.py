@@ -342,7 +342,7 @@ def assigned(source, settings):
     the parts without a pattern, or else for training."""
     chosen = {"validation": settings["validation_files"], "test": settings["test_files"]}
     patterns = {part: found for part, found in chosen.items() if found}
-    for part, found in patterns.items():
+    for found in patterns.values():
         for pattern in found:
             if not any(fnmatch.fnmatch(os.path.basename(file), pattern) for file in source.files):
                 raise UserError("%s holds no file %s" % (source.path, pattern))
