@@ -2,8 +2,6 @@
 
     python -m kit.runtime.streamed step_int8.tflite samples.npy bounds.npy outputs.npy
 """
-import sys
-
 import numpy as np
 
 from kit.base.cli import run
