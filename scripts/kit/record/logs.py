@@ -155,11 +155,11 @@ class Log:
         cells, last, session = Cells(self.name, self.form, self.table.separator), None, 0
         recording = self.session_column and self.column(self.session_column)
         for row, columns in self.columns():
-            for block, read in self._tolerant(row, columns, cells, channels, ignored):
+            for block, kept in self._tolerant(row, columns, cells, channels, ignored):
                 if recording is None:
                     yield block
                     continue
-                for start, stop, name, new in _recordings(read[recording], last):
+                for start, stop, name, new in _recordings(kept[recording], last):
                     last, session = name, session + new
                     part = slice(start, stop)
                     yield Block(self.name, block.row + start,

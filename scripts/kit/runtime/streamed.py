@@ -2,7 +2,6 @@
 
     python -m kit.runtime.streamed step_int8.tflite samples.npy bounds.npy outputs.npy
 """
-
 import numpy as np
 
 from kit.base.cli import run
