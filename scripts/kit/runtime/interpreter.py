@@ -6,8 +6,10 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
+import contextlib
 import functools
 import os
+import tempfile
 
 import numpy as np
 
@@ -219,12 +221,32 @@ def _running(source, runtime, threads):
         RUNTIMES)))
 
 
-def _load(interpreter, content, threads):
+@contextlib.contextmanager
+def _without_info():
+    """Keep a runtime's lines of INFO off the terminal; what else it says comes when it is done."""
     try:
-        loaded = interpreter(model_content=content, num_threads=threads)
-    except TypeError:  # 1.15 has no num_threads and takes one
-        loaded = interpreter(model_content=content)
-    loaded.allocate_tensors()
+        saved, log = os.dup(2), tempfile.TemporaryFile()
+    except OSError:  # no stderr, or nowhere to write
+        yield
+        return
+    with log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            log.seek(0)
+            os.write(2, b"".join(line for line in log if not line.startswith(b"INFO:")))
+
+
+def _load(interpreter, content, threads):
+    with _without_info():
+        try:
+            loaded = interpreter(model_content=content, num_threads=threads)
+        except TypeError:  # 1.15 has no num_threads and takes one
+            loaded = interpreter(model_content=content)
+        loaded.allocate_tensors()
     return loaded
 
 
