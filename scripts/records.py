@@ -56,7 +56,7 @@ def log_of(folder):
 
 
 def changes(theirs, ours):
-    """What a record's params say otherwise, {section: {key: value}}, of keys that there are.
+    """What a record's params say, {section: {key: value}}, of keys that there are.
 
     Printed: keys that there are no more.
     """
@@ -65,9 +65,13 @@ def changes(theirs, ours):
                for key in values if key not in ours[section]]
     if unknown:
         print("not a parameter any more, left out: %s" % ", ".join(unknown), file=sys.stderr)
-    return {section: {key: value for key, value in values.items()
-                      if key in ours[section] and value != ours[section][key]}
-            for section, values in sections.items()}
+    return {section: {key: over(value, ours[section][key]) for key, value in values.items()
+                      if key in ours[section]} for section, values in sections.items()}
+
+
+def over(theirs, ours):
+    """Their value; of a group of values, such as generate.log, those that they have."""
+    return dict(ours, **theirs) if isinstance(ours, dict) else theirs
 
 
 def metrics_of(folder, base):

@@ -43,9 +43,11 @@ def test_the_log_of_a_record(tmp_path):
 
 
 def test_a_record_changes_the_parameters_that_there_are(capsys):
-    ours = {"train": {"epochs": 20, "units": 64}, "evaluate": {"fading": 0.9}}
-    theirs = yaml.safe_load("train: {epochs: 5, units: 64, optimizer: adam}")
-    assert records.changes(theirs, ours) == {"train": {"epochs": 5}, "evaluate": {}}
+    ours = {"generate": {"log": {"time": "auto", "sort": False}}, "train": {"epochs": 20},
+            "evaluate": {"fading": 0.9}}
+    theirs = yaml.safe_load("{generate: {log: {sort: true}}, train: {epochs: 5, optimizer: adam}}")
+    assert records.changes(theirs, ours) == {
+        "generate": {"log": {"time": "auto", "sort": True}}, "train": {"epochs": 5}, "evaluate": {}}
     assert "left out: train.optimizer" in capsys.readouterr().err
 
 
