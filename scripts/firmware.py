@@ -13,8 +13,9 @@ Integers are equal to the .tflite's, byte for byte, as the runtime of --rounding
 import os
 import sys
 
-from kit.base.cli import UserError, parser, read_json, run, write_text
+from kit.base.cli import UserError, parser, run, write_text
 from kit.base.digest import sha256
+from kit.detection.fitted import read_detector
 from kit.firmware import fixed, golden, readme, source
 from kit.firmware.graph import read_step
 from kit.record.records import read_record
@@ -39,15 +40,6 @@ def parse(argv):
     return arguments.parse_args(argv)
 
 
-def read_detector(path, model_path):
-    """The fitted detector that has the name of the model file."""
-    detectors, name = read_json(path), os.path.splitext(os.path.basename(model_path))[0]
-    if name not in detectors:
-        raise UserError("%s has no detector %s; it has %s"
-                        % (path, name, ", ".join(sorted(detectors))))
-    return detectors[name]
-
-
 def read_step_file(path):
     try:
         with open(path, "rb") as file:
@@ -59,13 +51,13 @@ def read_step_file(path):
 def main(argv):
     args = parse(argv)
     step = read_step_file(args.model)
-    scaler, detector = read_scaler(args.scaler), read_detector(args.detector, args.model)
+    scaler, name = read_scaler(args.scaler), os.path.splitext(os.path.basename(args.model))[0]
+    detector = read_detector(args.detector, name, len(scaler.channels))
     dtype = step.tensors[step.inputs[0]].dtype
     facts = {"title": "Detector in C: network in %s, scorer in float or double" % dtype,
              "sources": ["%s, sha256 %s" % (os.path.basename(path), sha256(path))
                          for path in (args.model, args.scaler)]
-             + ["the detector %s of %s" % (os.path.splitext(os.path.basename(args.model))[0],
-                                           os.path.basename(args.detector))]}
+             + ["the detector %s of %s" % (name, os.path.basename(args.detector))]}
     files = source.sources(step, scaler, detector, facts, args.name, args.rounding)
     record = read_record(args.golden)
     model = Model(args.model, fixed.ROUNDINGS[args.rounding])
