@@ -403,6 +403,12 @@ def shapes(network, steps):
     return found + [shape]
 
 
+def any_length(network):
+    """Whether the layers hold for windows of any length: no Flatten or Reshape over the steps."""
+    return not any(layer.kind in ("Flatten", "Reshape") and None in shape
+                   for layer, shape in zip(network.layers, shapes(network, None)))
+
+
 def step_shapes(network):
     """The shape of one step before each layer, and at last the output's, in the step form."""
     shape, found = (network.channels,), []

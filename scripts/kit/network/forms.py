@@ -6,7 +6,7 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.base.digest import sha256
 from kit.network import graphs
-from kit.network.description import shapes, step_shapes
+from kit.network.description import any_length, shapes, step_shapes
 from kit.tf.tf115 import session, tf
 
 FORMS = ("window", "step", "fused")
@@ -20,12 +20,13 @@ class Frozen(NamedTuple):
     inputs: list  # of {"name", "shape", "type"}, the sample or the window first
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
+    any_length: bool  # whether the fused form's windows may be longer or shorter than `inputs` says
 
     def signature(self, source):
         """What the .json beside the .pb holds."""
-        fused = {"fused_activations": self.activations} if self.form == "fused" else {}
+        fused = {"fused_activations": self.activations, "any_length": self.any_length}
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "source_sha256": sha256(source)}, **fused)
+                     "source_sha256": sha256(source)}, **(fused if self.form == "fused" else {}))
 
     def predict(self, windows):
         """The graph's output for windows (n, T, C)."""
@@ -83,7 +84,8 @@ def frozen(network, form, steps, path="the model"):
         outputs = [("output", shapes(network, steps)[-1])]
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
-                  _described(inputs), _described(outputs), graphs.fused_activations(network))
+                  _described(inputs), _described(outputs), graphs.fused_activations(network),
+                  any_length(network))
 
 
 def _described(ends):

@@ -269,8 +269,7 @@ def _fused_lstm(layer, value, before, ops):
     ops[outputs.op.name] = [tensor.op.name for tensor in [value] + constants]
     if layer.options["return_sequences"]:
         return outputs
-    last = tf.slice(outputs, [0, steps - 1, 0], [-1, 1, units], name="last")
-    return tf.reshape(last, (-1, units), name="vector")
+    return outputs[:, -1]  # counted from the end: right at every length
 
 
 def _with_fused_ops(definition, ops):

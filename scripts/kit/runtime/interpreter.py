@@ -31,9 +31,8 @@ class Model:
 
     def __init__(self, source, runtime=None, threads=1):
         self.runtime, interpreter = _interpreter_class(runtime)
-        self._interpreter = _load(interpreter, source, threads)
-        self.inputs = [_Tensor(item) for item in self._interpreter.get_input_details()]
-        self.outputs = [_Tensor(item) for item in self._interpreter.get_output_details()]
+        self._interpreter, self.any_length = _load(interpreter, source, threads)
+        self._describe()
         name = self.inputs[0].name.split(":")[0].replace("serving_default_", "")
         if name not in FORMS:
             raise UserError("%s: the first input is '%s', not one of %s; this file was not made by "
@@ -46,8 +45,12 @@ class Model:
         self.reset()
 
     def predict(self, windows):
-        """float32 (n, T, C), each from the zero state -> float32 (n, ...); window and fused."""
+        """float32 (n, T, C), each from the zero state -> float32 (n, ...); all forms but step.
+
+        T is the file's, or any where the file says so.
+        """
         self._expect(windows, self.form != "step", "predict", "stream")
+        self._resize(windows.shape)
         run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
         quantized = source.quantized(windows)
         found = np.empty((len(windows),) + result.shape[1:], result.dtype)
@@ -81,9 +84,25 @@ class Model:
         self._held = [state.quantized(np.zeros(state.shape, np.float32))
                       for state in self._states]
 
+    def _resize(self, shape):
+        """Make the input's time axis as long as that of windows of this shape."""
+        if shape[1:] == self.inputs[0].shape[1:]:
+            return
+        self._interpreter.resize_tensor_input(self.inputs[0].index, (1,) + tuple(shape[1:]))
+        self._interpreter.allocate_tensors()
+        self._describe()
+
+    def _describe(self):
+        run = self._interpreter
+        self.inputs = [_Tensor(item) for item in run.get_input_details()]
+        self.outputs = [_Tensor(item) for item in run.get_output_details()]
+
     def _expect(self, array, right, asked, other):
         if not right:
             raise UserError("a %s model has no %s(); use %s()" % (self.form, asked, other))
+        if self.any_length and array.ndim == 3 and len(array[0]) and (
+                array.shape[2:] == self.input_shape[1:]):
+            return
         if tuple(array.shape[1:]) != tuple(self.input_shape):
             raise UserError("the model takes %s, not %s, per item"
                             % (tuple(self.input_shape), tuple(array.shape[1:])))
@@ -141,13 +160,16 @@ def _interpreter_class(runtime):
 
 
 def _load(interpreter, source, threads):
+    """(interpreter, whether the length of its window is open)."""
     if not isinstance(source, bytes):
         try:
             with open(source, "rb") as file:
                 source = file.read()
         except OSError as error:
             raise UserError("%s: %s" % (source, error.strerror))
-    flatbuffer.read(source)  # 1.15 loads a file that was cut off, and reads what lies behind it
+    # 1.15 loads a file that was cut off, and reads what lies behind it
+    graph = flatbuffer.read(source)["subgraphs"][0]
+    any_length = -1 in graph["tensors"][graph["inputs"][0]].get("shape_signature", ())
     try:
         try:
             loaded = interpreter(model_content=source, num_threads=threads)
@@ -156,7 +178,7 @@ def _load(interpreter, source, threads):
         loaded.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError("the runtime refuses this file: %s" % " ".join(str(error).split())[:200])
-    return loaded
+    return loaded, any_length and hasattr(loaded, "resize_tensor_input")
 
 
 def _name(source):

@@ -105,7 +105,39 @@ _toco.toco_convert_protos = _in_child(_toco.toco_convert_protos)
 def packed(model, signature):
     """The final .tflite bytes of a Model dict: in order, nothing unused, nothing twice."""
     model = flatbuffer.merge_constants(whole_fused_ops(model, signature))
+    if signature.get("any_length"):
+        open_length(model, signature)
     return flatbuffer.write(tidy(model, signature))
+
+
+def open_length(model, signature):
+    """Make a window's length one that the caller may change, and say so in the file.
+
+    A RESHAPE between (1, T, C) and (T, C) holds the file's T: it is left to be inferred.
+    """
+    graph = model["subgraphs"][0]
+    steps = signature["inputs"][0]["shape"][1]
+    for operator in graph["operators"]:
+        if _kind(model, operator) == "RESHAPE":
+            shape = np.array(graph["tensors"][operator["outputs"][0]]["shape"], np.int32)
+            axis = {2: 0, 3: 1}.get(len(shape))
+            if axis is not None and shape[axis] == steps:
+                shape[axis] = -1
+                _put_shape(model, operator, shape)
+    source = next(tensor for tensor in graph["tensors"]
+                  if tensor["name"] == signature["inputs"][0]["name"])
+    source["shape_signature"] = np.array([1, -1] + list(source["shape"][2:]), np.int32)
+
+
+def _put_shape(model, operator, shape):
+    """Give a RESHAPE another shape, in its options and as its second input."""
+    tensors = model["subgraphs"][0]["tensors"]
+    operator.update(options_type=17, options={"new_shape": shape})
+    if len(operator["inputs"]) > 1:
+        model["buffers"].append({"data": shape.view(np.uint8)})
+        tensors.append({"name": "shape", "shape": np.array([len(shape)], np.int32),
+                        "type": flatbuffer.INT32, "buffer": len(model["buffers"]) - 1})
+        operator["inputs"] = np.array([operator["inputs"][0], len(tensors) - 1], np.int32)
 
 
 def whole_fused_ops(model, signature):
