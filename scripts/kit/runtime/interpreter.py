@@ -18,7 +18,8 @@ from kit.runtime import flatbuffer
 RUNTIMES = {"tflite_runtime": "tflite_runtime.interpreter",
             "ai_edge_litert": "ai_edge_litert.interpreter",
             "tensorflow": "tensorflow"}
-FORMS = {"window": "window", "sequence": "fused", "sample": "step"}  # by the first input's name
+# By the first input's name.
+FORMS = {"window": "window", "sequence": "fused", "sample": "step", "series": "loop"}
 
 
 class Model:
@@ -26,7 +27,7 @@ class Model:
 
     source : path or bytes
     runtime : a key of RUNTIMES; None takes the first that can be imported
-    form : "window", "fused" or "step"
+    form : "window", "fused", "step" or "loop"
     """
 
     def __init__(self, source, runtime=None, threads=1):
