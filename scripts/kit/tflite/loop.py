@@ -45,6 +45,12 @@ class Kind(NamedTuple):
     quantization: object = None
 
 
+def kind_of(tensor):
+    """The Kind of a Tensor dict; the converter describes float tensors too, by their range."""
+    described = tensor.get("quantization", {})
+    return Kind(tensor.get("type", FLOAT32), described if "zero_point" in described else None)
+
+
 class Subgraph:
     """A subgraph in the making; places are numbers of its tensors."""
 
@@ -76,8 +82,7 @@ class Subgraph:
         return self.constant(np.array(values, np.int32))
 
     def kind(self, place):
-        tensor = self.tensors[place]
-        return Kind(tensor.get("type", FLOAT32), tensor.get("quantization"))
+        return kind_of(self.tensors[place])
 
     def shape(self, place):
         return [int(size) for size in self.tensors[place]["shape"]]
@@ -135,20 +140,120 @@ class Subgraph:
                 "outputs": np.array(self.outputs, np.int32)}
 
 
-def looped(step, steps):
-    """(Model dict, signature) of the loop form of a Step; `steps`: T as the file says it."""
-    sample, = step.signature["inputs"][0]["shape"][1:]
+def looped(built, steps, channels):
+    """(Model dict, signature) of the loop form.
+
+    built : [(kit.network.loops.Piece, [Step, ...]), ...], the pieces with their finished models
+    steps : T as the file says it
+    """
     model = {"version": 3, "operator_codes": [], "buffers": [{}], "subgraphs": [None]}
-    main, graph = Subgraph(model), Places(step)
-    window = main.tensor([1, steps, sample], graph.kind(graph.sample), INPUT)
+    main = Subgraph(model)
+    first = Places(built[0][1][0]) if built[0][1] else None
+    kind = first.kind(first.sample) if first else Kind(FLOAT32)
+    value = window = main.tensor([1, steps, channels], kind, INPUT)
     main.inputs = [window]
-    output = run_over(main, step, window)
-    main.tensors[output]["name"] = "output"
-    main.outputs = [output]
+    for piece, models in built:
+        value = _piece(main, piece, models, value)
+    main.tensors[value]["name"] = "output"
+    main.outputs = [value]
     model["subgraphs"][0] = main.finished()
     ends = [[{"name": name, "shape": main.shape(place), "type": "float32"}]
-            for name, place in ((INPUT, window), ("output", output))]
-    return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1], "any_length": True}
+            for name, place in ((INPUT, window), ("output", value))]
+    return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
+                   "any_length": not any(piece.flat for piece, _ in built)}
+
+
+def _piece(main, piece, models, value):
+    """Put one piece into `main`; the place of its output."""
+    if piece.flat:
+        size = int(np.prod(main.shape(value)))
+        value = _reshaped(main, value, [1, size])
+    if piece.merge is None:
+        return _run(main, piece, models[0], piece.backwards[0], value) if models else value
+    both = [_run(main, piece, step, backwards, value, turned=backwards)
+            for step, backwards in zip(models, piece.backwards)]
+    return _merged(main, piece.merge, *both)
+
+
+def _run(main, piece, step, backwards, value, turned=False):
+    places = Places(step)
+    value = _requantized(main, value, places.kind(places.sample))
+    if piece.repeat is None and len(main.shape(value)) == 2:  # a vector: nothing to loop over
+        known = {places.sample: value}
+        main.inline(step.model, places.leading_to([places.output]), known)
+        return known[places.output]
+    return run_over(main, step, value, backwards, piece.sequence, turned, piece.repeat)
+
+
+def _requantized(main, place, kind):
+    """The tensor in another scale, where it is another."""
+    there = main.kind(place)
+    if there.quantization is None or _same_scale(there, kind):
+        return place
+    return main.op("QUANTIZE", [place], main.shape(place), kind)
+
+
+def _same_scale(one, other):
+    return all(float(one.quantization[key][0]) == float(other.quantization[key][0])
+               for key in ("scale", "zero_point"))
+
+
+def _merged(main, mode, a, b):
+    """Both directions as one, as Keras merges them."""
+    shape, kinds = main.shape(a), [main.kind(a), main.kind(b)]
+    if mode == "concat":
+        kind = _spanning(kinds, _range_of_both)
+        both = [_requantized(main, place, kind) for place in (a, b)]
+        return main.op("CONCATENATION", both, shape[:-1] + [2 * shape[-1]], kind,
+                       axis=len(shape) - 1)
+    if mode == "mul":
+        return main.op("MUL", [a, b], shape, _spanning(kinds, _range_of_product))
+    total = main.op("ADD", [a, b], shape, _spanning(kinds, _range_of_sum))
+    if mode == "sum":
+        return total
+    kind = main.kind(total)
+    half, smaller = np.float32(0.5), kind
+    if kind.quantization is not None:  # half the scale: the same integers
+        half, smaller = DTYPES[kind.type](64), kind._replace(quantization=dict(
+            kind.quantization, scale=kind.quantization["scale"] / 2))
+    factor = Kind(kind.type, kind.quantization and {
+        "scale": np.array([1 / 128], np.float32), "zero_point": np.array([0], np.int64)})
+    return main.op("MUL", [total, main.constant(half, factor)], shape, smaller)
+
+
+def _range(kind):
+    """(lowest, highest) value that a quantized tensor can hold."""
+    limits, scale = np.iinfo(DTYPES[kind.type]), float(kind.quantization["scale"][0])
+    zero = _zero_point(kind)
+    return scale * (limits.min - zero), scale * (limits.max - zero)
+
+
+def _range_of_both(a, b):
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def _range_of_sum(a, b):
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _range_of_product(a, b):
+    corners = [one * other for one in a for other in b]
+    return min(corners), max(corners)
+
+
+def _spanning(kinds, range_of):
+    """The Kind of a tensor that holds what two tensors make together."""
+    if kinds[0].quantization is None:
+        return kinds[0]
+    low, high = range_of(*map(_range, kinds))
+    limits = np.iinfo(DTYPES[kinds[0].type])
+    if kinds[0].type == INT16:
+        scale, zero = max(-low, high) / limits.max, 0
+    else:
+        scale = (high - low) / (limits.max - limits.min)
+        zero = int(np.clip(np.rint(limits.min - low / scale), limits.min, limits.max))
+    return Kind(kinds[0].type, {"scale": np.array([scale], np.float32),
+                                "zero_point": np.array([zero], np.int64)})
 
 
 class Places:
@@ -161,8 +266,7 @@ class Places:
         self.output, *self.next = [places[item["name"]] for item in step.signature["outputs"]]
 
     def kind(self, place):
-        tensor = self.graph["tensors"][place]
-        return Kind(tensor.get("type", FLOAT32), tensor.get("quantization"))
+        return kind_of(self.graph["tensors"][place])
 
     def shape(self, place):
         return [int(size) for size in self.graph["tensors"][place]["shape"]]
@@ -177,12 +281,12 @@ class Places:
         return found
 
 
-def run_over(main, step, source, backwards=False, sequence=False, count=None):
+def run_over(main, step, source, backwards=False, sequence=False, turned=False, count=None):
     """Put a loop of the step model into `main`; the place of the last output, or of all of them.
 
     source : place of the window (1, N, C), or of a vector (1, C) that every step takes
-    backwards : from the last row to the first; the sequence is in the order of the steps
-    sequence : (1, N, K) is wanted, not (1, K)
+    backwards : from the last row to the first
+    sequence : (1, N, K) is wanted, not (1, K), in the order of the steps; the other way if `turned`
     count : number of steps where the source is a vector
     """
     places = Places(step)
@@ -214,7 +318,7 @@ def run_over(main, step, source, backwards=False, sequence=False, count=None):
     following = body.op("ADD", [step_number, body.numbers(-1 if backwards else 1)], [1])
     body.outputs = [following, steps, rows] + [known[place] for place in carried]
     if sequence:
-        body.outputs.append(_moved_on(body, held[-1], known[places.output]))
+        body.outputs.append(_moved_on(body, held[-1], known[places.output], turned))
     subgraphs = main.model["subgraphs"]
     numbers = {"cond": len(subgraphs), "body": len(subgraphs) + 1}
     subgraphs += [cond.finished(), body.finished()]
@@ -254,8 +358,7 @@ def _row(body, rows, number):
         row = body.op("SLICE", [rows, begin, body.numbers(1, 1, width)], [1, 1, width], kind)
     else:
         row = body.op("GATHER", [rows, number], [1, 1, width], kind, axis=1)
-    return body.op("RESHAPE", [row, body.numbers(1, width)], [1, width], kind,
-                   new_shape=np.array([1, width], np.int32))
+    return _reshaped(body, row, [1, width])
 
 
 def _zeros(main, kind, shape):
@@ -283,12 +386,18 @@ def _room(main, source, kind, row, count):
     return main.op("MUL", [column, zeros], shape, kind)
 
 
-def _moved_on(body, sequence, row):
-    """The sequence without its first row, the new row at its end."""
+def _moved_on(body, sequence, row, turned):
+    """The sequence without its first row, the new row at its end; or the other way round."""
     kind, (_, count, width) = body.kind(sequence), body.shape(sequence)
-    row = body.op("RESHAPE", [row, body.numbers(1, 1, width)], [1, 1, width], kind,
-                  new_shape=np.array([1, 1, width], np.int32))
-    longer = body.op("CONCATENATION", [sequence, row], [1, count + 1, width], kind, axis=1)
-    return body.op("STRIDED_SLICE", [longer, body.numbers(0, 1, 0), body.numbers(0, 0, 0),
+    row = _reshaped(body, row, [1, 1, width])
+    longer = body.op("CONCATENATION", [row, sequence] if turned else [sequence, row],
+                     [1, count + 1, width], kind, axis=1)
+    begin, end = ((0, 0, 0), (0, -1, 0)) if turned else ((0, 1, 0), (0, 0, 0))
+    return body.op("STRIDED_SLICE", [longer, body.numbers(*begin), body.numbers(*end),
                                      body.numbers(1, 1, 1)], [1, count, width], kind,
-                   begin_mask=5, end_mask=7)
+                   begin_mask=7 if turned else 5, end_mask=5 if turned else 7)
+
+
+def _reshaped(graph, place, shape):
+    return graph.op("RESHAPE", [place, graph.numbers(*shape)], shape, graph.kind(place),
+                    new_shape=np.array(shape, np.int32))
