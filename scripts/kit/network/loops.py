@@ -24,32 +24,38 @@ class Piece(NamedTuple):
 
 def pieces(network, steps, path="the model"):
     """[Piece, ...] of a Network for windows of `steps`; UserError names the layer in the way."""
-    found, pending = [], _Pending(network)
+    found, pending, whole = [], _Pending(network), True  # whole: the value is a sequence of steps
     for layer, before, after in zip(network.layers, shapes(network, steps),
                                     shapes(network, steps)[1:]):
         if layer.kind == "Bidirectional":
-            found += pending.piece(len(before) == 2)
+            found += pending.piece(whole)
+            whole = layer.options["return_sequences"]
             halves = [layer.options[side] for side in ("forward", "backward")]
             found.append(Piece(
                 tuple(_network(network, before[-1], [_forwards(half)]) for half in halves),
-                (False, True), len(after) == 2, layer.options["merge"], pending.repeat))
+                (False, True), whole, layer.options["merge"], pending.repeat))
             pending = _Pending(network)
         elif layer.kind == "RepeatVector":
             found += pending.piece(False)
-            pending = _Pending(network, repeat=layer.options["n"])
-        elif layer.kind in ("Flatten", "Reshape") and len(before) == 2:
+            pending, whole = _Pending(network, repeat=layer.options["n"]), True
+        elif layer.kind in ("Flatten", "Reshape") and whole:
             if len(after) != 1:
                 raise UserError("%s: no loop form: layer '%s' makes other steps of the steps; use "
                                 "the window form" % (path, layer.name))
             found += pending.piece(True)
-            pending = _Pending(network, flat=True)
-        elif layer.kind in RECURRENT and layer.options["go_backwards"]:
-            found += pending.piece(len(before) == 2)
-            pending = _Pending(network, pending.repeat, backwards=True)
+            pending, whole = _Pending(network, flat=True), False
+        elif layer.kind in RECURRENT:
+            if not whole:
+                raise UserError("%s: no loop form: layer '%s' takes steps that are made of one "
+                                "vector; use the window form" % (path, layer.name))
+            if layer.options["go_backwards"]:
+                found += pending.piece(True)
+                pending = _Pending(network, pending.repeat, backwards=True)
             pending.add(_forwards(layer), before)
+            whole = layer.options["return_sequences"]
         else:
             pending.add(layer, before)
-    return found + pending.piece(len(shapes(network, steps)[-1]) == 2)
+    return found + pending.piece(whole)
 
 
 class _Pending:
