@@ -3,7 +3,7 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) test test-fast smoke seeds tflite detect compare reproduce verify \
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds tflite detect compare reproduce verify \
 	runtimes bench clean lock
 
 help:  ## explain the targets
@@ -24,7 +24,10 @@ results: setup  ## the table of the results that are here now
 $(STAGES): setup  ## one stage, and what it depends on
 	$(DVC) repro $@
 
-test: setup  ## every test
+lint: setup  ## mistakes that can be read off the code
+	@.venv-dvc/bin/ruff check scripts tests
+
+test: lint  ## lint, and every test
 	sh scripts/run test
 
 test-fast: setup  ## the tests that take seconds
@@ -61,12 +64,12 @@ detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv
 		--log $(or $(LOG),data/generate/test.csv) $(ARGS)
 
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
-	@sh scripts/setup tflite litert tflm
+	@sh scripts/setup litert tflm
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
-	@sh scripts/setup tflite litert tflm peers
+	@sh scripts/setup litert tflm peers
 	@sh scripts/run bench models/convert --keras models/train/keras_model.h5 \
 		--record data/generate/validation.csv --calibration data/generate/train.csv \
 		--scaler models/train/scaler.json --out reports/bench $(ARGS)
@@ -76,7 +79,6 @@ clean:  ## remove what is generated and not in git; the environments and DVC's c
 
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
-	$(call resolve,environments/tflite,3.7,--python-platform x86_64-unknown-linux-gnu)
 	$(call resolve,environments/dvc,3.9,--universal)
 	for name in litert tflm peers; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \

@@ -71,11 +71,11 @@ def statement(stage, params, ignored=()):
 
 
 def main(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--pipeline", default="dvc.yaml", help="the stages (dvc.yaml)")
-    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
-    arguments.add_argument("--out", required=True, help="statements to write (.jsonl)")
-    args = arguments.parse_args(argv)
+    p = parser(__doc__)
+    p.add_argument("--pipeline", default="dvc.yaml", help="the stages (dvc.yaml)")
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    p.add_argument("--out", required=True, help="statements to write (.jsonl)")
+    args = p.parse_args(argv)
     params = load_params(args.params)
     stages = [stage for stage in expand(load_pipeline(args.pipeline), params)
               if args.out not in stage.outs]

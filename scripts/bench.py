@@ -25,8 +25,11 @@ from kit.bench import contenders
 from kit.bench.worker import ROOT, Refused, Worker
 from kit.network.description import read_network
 from kit.record.samples import read_samples
+from kit.runtime.files import form_and_precision, tflite_files
+from kit.runtime.forms import FORMS
+from kit.runtime.runtimes import RUNTIMES
 
-LITERT, PEERS = ".venv-litert", ".venv-peers"
+LITERT, PEERS = RUNTIMES["ai_edge_litert"], ".venv-peers"
 WINDOWS, STREAM, CALIBRATION = 200, 2000, 100
 SLICE_S = 0.004  # of one contender in one round
 C_SOURCE = os.path.join(ROOT, "scripts", "kit", "bench", "bench_step.c")
@@ -111,17 +114,22 @@ def prepared(args, layers, scratch):
 
 def own_cases(folder):
     """Every file of the folder in every runtime."""
-    names = sorted(name[:-7] for name in os.listdir(folder) if name.endswith(".tflite"))
-    if not names:
+    paths = tflite_files(folder)
+    if not paths:
         raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
-    return [tflite_case("%s, %s" % (name, column), venv, runtime,
-                        os.path.abspath(os.path.join(folder, name + ".tflite")),
-                        "step" if name.startswith("step") else "window")
-            for name in names for column, (venv, runtime) in contenders.RUNTIMES.items()]
+    return [tflite_case("%s, %s" % (name, runtime.name), runtime, os.path.abspath(path), what(name))
+            for name, path in paths.items() for runtime in RUNTIMES.values()]
 
 
-def tflite_case(name, venv, runtime, path, what):
-    return Case(name, what, (venv, 0), "tflite", {"path": path, "runtime": runtime}, path)
+def what(name):
+    """What a file of this name computes: a step, or a whole window."""
+    form, _ = form_and_precision(name)
+    return "step" if form and FORMS[form].streams else "window"
+
+
+def tflite_case(name, runtime, path, what):
+    return Case(name, what, (runtime.venv, 0), "tflite",
+                {"path": path, "runtime": runtime.package}, path)
 
 
 def peer_cases(bench):
@@ -132,7 +140,7 @@ def peer_cases(bench):
         path = os.path.join(bench.scratch, "keras%s_%s.tflite" % (keras, precision))
         made("tf2", weights=bench.weights, steps=bench.steps, keras=keras, precision=precision,
              calibration=os.path.join(bench.scratch, "calibration.npy"), output=path)
-        case = tflite_case(name, LITERT, "ai_edge_litert", path, "window")
+        case = tflite_case(name, LITERT, path, "window")
         cases.append(case if keras == "2" else
                      case._replace(kind="foreign", arguments={"path": path}))
     for precision in ("float32", "dynamic"):
@@ -151,7 +159,7 @@ def made(command, **arguments):
 
 def limit_cases(bench, folder):
     """The C loop, the core's peak, and both ways to follow a stream in Python."""
-    library, here = compiled(bench), (LITERT, 1)
+    library, here = compiled(bench), (LITERT.venv, 1)
     both = {"library": library, "weights": bench.weights}
     cases = [Case("C loop, window", "window", here, "c", dict(both, form="window")),
              Case("C loop, step", "step", here, "c", dict(both, form="step")),
@@ -160,8 +168,8 @@ def limit_cases(bench, folder):
     for form in ("step", "window"):
         for precision in ("float32", "int8"):
             path = os.path.abspath(os.path.join(folder, "%s_%s.tflite" % (form, precision)))
-            cases += [Case("%s %s, %s" % (words, form, precision), form, (LITERT, 0), "live",
-                           {"path": path, "runtime": "ai_edge_litert", "at_once": at_once})
+            cases += [Case("%s %s, %s" % (words, form, precision), form, (LITERT.venv, 0), "live",
+                           {"path": path, "runtime": LITERT.package, "at_once": at_once})
                       for words, at_once in (("stream", 500), ("live", 1))]
     return cases
 
@@ -248,8 +256,7 @@ def work(layers, steps):
 
 def sizes(folder):
     """The bytes of each file."""
-    return {name[:-7] + "_bytes": os.path.getsize(os.path.join(folder, name))
-            for name in sorted(os.listdir(folder)) if name.endswith(".tflite")}
+    return {name + "_bytes": os.path.getsize(path) for name, path in tflite_files(folder).items()}
 
 
 # --- the tables -------------------------------------------------------------------------------

@@ -87,18 +87,18 @@ def show(value):
     return "-" if value is None else "%.6g" % value if isinstance(value, float) else str(value)
 
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("a", help="the older commit")
-    arguments.add_argument("b", nargs="?", default="HEAD", help="the newer commit (default: HEAD)")
-    arguments.add_argument("--all", action="store_true", help="every metric that changed, not only "
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("a", help="the older commit")
+    p.add_argument("b", nargs="?", default="HEAD", help="the newer commit (default: HEAD)")
+    p.add_argument("--all", action="store_true", help="every metric that changed, not only "
                            + ", ".join(HEADLINES))
-    arguments.add_argument("--page", help="folder for the page with the plots of both")
-    return arguments.parse_args(argv)
+    p.add_argument("--page", help="folder for the page with the plots of both")
+    return p.parse_args(argv)
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     a, b = commit_named(args.a), commit_named(args.b)
     metrics = [flat(at(commit, METRICS, json.loads)) for commit in (a, b)]
     if not args.all:

@@ -15,6 +15,7 @@ out  the .tflite, and beside it a .json with what a device programmer needs: nam
      scales, operators with versions, hashes, and the difference to Keras that was measured
 
 form       window  a fixed number of steps in, forecast out, each window from the zero state
+           loop    as window, of any length: a WHILE over the steps, in a fraction of the memory
            step    one sample and the states in, output and new states out: any length
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
@@ -32,9 +33,10 @@ from kit.base.cli import UserError, parser, progress, read_json, run, write_byte
 from kit.base.digest import sha256
 from kit.network.description import read_network
 from kit.record.samples import read_samples
-
-FORMS = ("window", "step", "fused")
-PRECISIONS = ("float32", "dynamic", "int8")
+from kit.runtime import files
+from kit.runtime.flatbuffer import merge_constants
+from kit.runtime.forms import FORMS
+from kit.runtime.precisions import PRECISIONS
 
 
 class Job(NamedTuple):
@@ -57,7 +59,7 @@ def main(argv):
     form, precision = form_and_precision(args)
     if not args.output.endswith(".tflite"):
         raise UserError("%s: the output's name must end in .tflite" % args.output)
-    if args.c_array and form != "step":
+    if args.c_array and not FORMS[form].streams:
         raise UserError("--c-array writes the step form, not the %s form" % form)
     data, facts = convert(job_of(args), form, precision)
     write(args.output, data, facts)
@@ -71,8 +73,8 @@ def arguments(argv):
     p = parser(__doc__)
     p.add_argument("source", help="Keras .h5, or frozen .pb with its .json beside it")
     p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
-    p.add_argument("--form", choices=FORMS + ("all",))
-    p.add_argument("--precision", choices=PRECISIONS)
+    p.add_argument("--form", choices=list(FORMS) + ["all"])
+    p.add_argument("--precision", choices=list(PRECISIONS))
     p.add_argument("--keras", help="the .h5 that a frozen .pb came from, for comparison")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")
@@ -88,9 +90,8 @@ def arguments(argv):
 
 def form_and_precision(args):
     """From the options, or from the output's name: step_int8.tflite."""
-    words = os.path.splitext(os.path.basename(args.output))[0].split("_")
-    form = args.form or next((word for word in words if word in FORMS), None)
-    precision = args.precision or next((word for word in words if word in PRECISIONS), None)
+    form, precision = files.form_and_precision(args.output)
+    form, precision = args.form or form, args.precision or precision
     for value, option, choices in ((form, "--form", FORMS), (precision, "--precision", PRECISIONS)):
         if value is None:
             raise UserError("%s: the name does not say which %s to make; add %s (%s)"
@@ -141,7 +142,7 @@ def summary(facts):
     text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
     return text % (
         facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
-        parity["count"], "samples" if facts["form"] == "step" else "windows",
+        parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
 
@@ -181,20 +182,20 @@ def convert(job, form, precision):
     """
     from kit.network import parity
     from kit.tflite import toco
+    from kit.tflite.precisions import MAKERS
 
     if form == "fused" and precision == "int8":
         raise UserError("no int8 fused form: TensorFlow 1.15 has no int8 kernel for "
                         "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form")
-    if precision == "int8" and job.calibration is None:
-        raise UserError("int8 needs --calibration: windows (.npy) or a record like those that the "
-                        "model will see")
+    if PRECISIONS[precision].calibrated and job.calibration is None:
+        raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
+                        "model will see" % precision)
     with tempfile.TemporaryDirectory() as folder:
-        pb_path, signature = frozen_source(job, form, folder)
-        model = toco.converted(pb_path, signature, precision == "dynamic")
-    if precision == "int8":
-        from kit.tflite.quantize import quantized
-
-        model = quantized(model, signature, job.calibration)
+        if form == "loop":
+            model, signature = looped(job, precision, folder)
+        else:
+            pb_path, signature = frozen_source(job, form, folder)
+            model = MAKERS[precision](pb_path, signature, job.calibration)
     data = toco.packed(model, signature)
     facts = toco.facts(data, form, precision)
     facts["source"] = os.path.basename(job.source)
@@ -203,17 +204,37 @@ def convert(job, form, precision):
     return data, facts
 
 
+def looped(job, precision, folder):
+    """(Model dict, signature) of the loop form, from the step model of each of its pieces."""
+    from kit.network.forms import window_steps
+    from kit.network.loops import pieces
+    from kit.tflite.loop import Step, looped as joined
+    from kit.tflite.pieces import finished
+    from kit.tflite.precisions import MAKERS
+
+    def make(network, precision, samples):
+        pb_path, signature = frozen_source(job._replace(network=network), "loop", folder)
+        return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
+
+    steps = window_steps(job.network, job.steps, job.source, unrolled=False)
+    calibration = job.calibration if PRECISIONS[precision].calibrated else None
+    parts = pieces(job.network, steps, job.source)
+    return joined(finished(parts, make, precision, calibration, steps), steps,
+                  job.network.channels)
+
+
 def frozen_source(job, form, folder):
     """(path of the .pb, its signature), frozen here when the source is an .h5."""
     if job.source.endswith(".pb"):
         signature = signature_of(job.source)
-        if signature["form"] != form:
-            raise UserError("%s holds the %s form, not %s"
-                            % (job.source, signature["form"], form))
+        if signature["form"] != FORMS[form].graph:
+            raise UserError("%s holds the %s form; for %s the %s form is needed"
+                            % (job.source, signature["form"], form, FORMS[form].graph))
         return job.source, signature
     from kit.network.forms import frozen, window_steps
 
-    steps = None if form == "step" else window_steps(job.network, job.steps, job.source)
+    form = FORMS[form].graph
+    steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)
     graph = frozen(job.network, form, steps, job.source)
     path = os.path.join(folder, form + ".pb")
     write_bytes(path, graph.bytes)

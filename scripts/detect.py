@@ -26,6 +26,7 @@ from kit.detection.stream import Alarms, Envelope, StreamDetector
 from kit.record.logs import PIECE_BYTES, Layout, Log, shown_pieces
 from kit.record.timeline import Timeline, equally_spaced, iso
 from kit.record.windows import read_scaler
+from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
@@ -81,7 +82,7 @@ def step_model(path):
         model = Model(path)
     except UserError as error:
         raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
-    if model.form != "step":
+    if not FORMS[model.form].streams:
         raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
     return model
 
@@ -165,27 +166,27 @@ def figure_class():
     return Figure
 
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--log", required=True, help="CSV file, or - for standard input")
-    arguments.add_argument("--model", default="models/convert/step_int8.tflite",
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--log", required=True, help="CSV file, or - for standard input")
+    p.add_argument("--model", default="models/convert/step_int8.tflite",
                            help="model of the step form (default: %(default)s)")
-    arguments.add_argument("--detector", default="reports/evaluate/detectors.json",
+    p.add_argument("--detector", default="reports/evaluate/detectors.json",
                            help="fitted detectors, as evaluate writes them (default: %(default)s)")
-    arguments.add_argument("--scaler", default="models/train/scaler.json",
+    p.add_argument("--scaler", default="models/train/scaler.json",
                            help="scaler, as train writes it (default: %(default)s)")
-    arguments.add_argument("--follow", action="store_true",
+    p.add_argument("--follow", action="store_true",
                            help="wait for rows that are appended to the file, until Ctrl-C")
-    arguments.add_argument("--ignore", action="append", default=[], metavar="COLUMN",
+    p.add_argument("--ignore", action="append", default=[], metavar="COLUMN",
                            help="a column to leave out; may be given again")
-    arguments.add_argument("--format", choices=["csv", "jsonl"], default="csv",
+    p.add_argument("--format", choices=["csv", "jsonl"], default="csv",
                            help="lines to print (default: %(default)s)")
-    arguments.add_argument("--plot", metavar="PNG", help="picture to write at the end")
-    return arguments.parse_args(argv)
+    p.add_argument("--plot", metavar="PNG", help="picture to write at the end")
+    return p.parse_args(argv)
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     if args.plot:
         figure_class()  # better now than after hours
     for path in (args.model, args.detector, args.scaler):

@@ -28,14 +28,14 @@ from kit.detection import baselines, metrics, scores
 from kit.detection.forecasts import forecast_all, processes
 from kit.record.records import interval_s, labels, read_events, read_record
 from kit.record.stretches import runs
-from kit.record.timeline import iso
+from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
+from kit.runtime.files import form_and_precision, headline, tflite_files
+from kit.runtime.precisions import EXACT
 
-HEADLINE = ("step_int8", "keras")  # the first that is there has its scores written out
 SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.csv
 CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
-DAY_S = 86400.0
 LEAST_NORMAL = 200  # samples for a detector to be fitted on
 ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
 
@@ -46,27 +46,19 @@ def model_paths(keras, frozen, folder):
     for path in paths.values():
         if not os.path.isfile(path):
             raise UserError("%s: no such file" % path)
-    found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    found = [name for name in found if name.endswith(".tflite")]
+    found = tflite_files(folder)
     if not found:
         raise UserError("%s: no .tflite file in this folder" % folder)
-    return dict(paths, **{name[:-len(".tflite")]: os.path.join(folder, name) for name in found})
+    return dict(paths, **found)
 
 
 def baseline_outputs(train, parts, window, params):
     """{name: ([output per part], forecast?)} of the simple detectors."""
-    linear = baselines.fit_linear_forecaster(train, window, params["ridge_penalty"])
-    axes = baselines.fit_pca(train, params["pca_variance"])
-    forest = baselines.fit_isolation_forest(train, params["forest_trees"], params["seed"])
-    functions = {
-        "linear_forecaster": lambda part: baselines.linear_forecasts(linear, part, window),
-        "rolling_z_score": lambda part: baselines.rolling_z(part, window),
-        "global_max_z": baselines.global_max_z,
-        "pca_residual": lambda part: baselines.pca_residual(part, axes),
-        "isolation_forest": lambda part: baselines.isolation(forest, part),
-    }
-    return {name: ([function(part) for part in parts], name == "linear_forecaster")
-            for name, function in functions.items()}
+    found = {}
+    for name, baseline in baselines.BASELINES.items():
+        fitted = baseline.fit(train, window, params)
+        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.forecasts
+    return found
 
 
 class Task(NamedTuple):
@@ -174,12 +166,12 @@ def parity(outputs, results, name):
 
 
 def quantization_costs(results, table):
-    """{int8 or dynamic file: differences to the float file of its form, in every metric}."""
+    """{quantized file: differences to the float file of its form, in every metric}."""
     costs = {}
     for name in results:
-        form, _, precision = name.rpartition("_")
-        reference = form + "_float32"
-        if precision in ("int8", "dynamic") and reference in results:
+        form, precision = form_and_precision(name)
+        reference = "%s_%s" % (form, EXACT)
+        if precision not in (None, EXACT) and reference in results:
             costs[name] = dict(reference=reference, **compare(results[name], results[reference]))
             costs[name].update(changes(table[name], table[reference]))
     return costs
@@ -231,7 +223,7 @@ def label_tables(results, events, marks):
 
 def score_stretch(results, detectors, time, marks):
     """The first samples of the test part as the headline detector scored them."""
-    name = next(name for name in HEADLINE if name in results)
+    name = headline(results)
     found, alarms = (array[:SCORE_ROWS] for array in results[name])
     return pd.DataFrame({
         "time": iso(time[:SCORE_ROWS]),
@@ -279,9 +271,9 @@ def plain(value):
 
 # ---- the whole ---------------------------------------------------------------------------------
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
     for name, what in (("train", "record that the models were fitted on (CSV)"),
                        ("validation", "normal record that detectors are fitted on (CSV)"),
                        ("test", "record to score (CSV)"),
@@ -289,13 +281,13 @@ def parse(argv):
                        ("history", "losses per epoch (.csv), copied beside the results"),
                        ("keras", "Keras model (.h5)"), ("frozen", "frozen window graph (.pb)"),
                        ("tflite", "folder of .tflite files"), ("out", "folder to write to")):
-        arguments.add_argument("--" + name, required=True, help=what)
-    arguments.add_argument("--events", help="event table of the test record (CSV)")
-    return arguments.parse_args(argv)
+        p.add_argument("--" + name, required=True, help=what)
+    p.add_argument("--events", help="event table of the test record (CSV)")
+    return p.parse_args(argv)
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     params = load_params(args.params)["evaluate"]
     paths = model_paths(args.keras, args.frozen, args.tflite)
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]

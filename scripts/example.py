@@ -84,10 +84,10 @@ def text_of(readings, marks, rng):
 
 
 def main(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--out", required=True, help="CSV file to write")
-    arguments.add_argument("--seed", type=int, default=7, help="(default: %(default)s)")
-    args = arguments.parse_args(argv)
+    p = parser(__doc__)
+    p.add_argument("--out", required=True, help="CSV file to write")
+    p.add_argument("--seed", type=int, default=7, help="(default: %(default)s)")
+    args = p.parse_args(argv)
     rng = np.random.Generator(np.random.PCG64(args.seed))
     readings, marks = with_faults(unit(rng))
     write_text(args.out, text_of(readings, marks, rng))

@@ -16,8 +16,9 @@ import sys
 
 from kit.base.cli import UserError, parser, run, write_bytes, write_json
 from kit.network.description import read_network
-from kit.network.forms import FORMS, frozen, window_steps
+from kit.network.forms import frozen, window_steps
 from kit.record.samples import read_samples
+from kit.runtime.forms import FORMS, GRAPHS
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
 
@@ -38,7 +39,7 @@ def main(argv):
 def arguments(argv):
     p = parser(__doc__)
     p.add_argument("model", help="Keras .h5 file")
-    p.add_argument("--form", action="append", choices=FORMS, required=True,
+    p.add_argument("--form", action="append", choices=GRAPHS, required=True,
                    help="a form to write; may be given several times")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")
@@ -59,9 +60,10 @@ def compare(path, graphs, samples):
             print("fused: TensorFlow itself cannot run this graph; convert compares its .tflite",
                   file=sys.stderr)
             continue
-        count = COMPARED_SAMPLES if graph.form == "step" else None
+        streams = FORMS[graph.form].streams
+        count = COMPARED_SAMPLES if streams else None
         inputs = reference.inputs(graph.form)[:count]
-        found = graph.stream(inputs) if graph.form == "step" else graph.predict(inputs)
+        found = graph.stream(inputs) if streams else graph.predict(inputs)
         measured = parity.distance(found, reference.outputs(graph.form)[:count])
         bound = parity.float_bound(measured)
         if not measured["max_abs_diff"] <= bound:
@@ -69,7 +71,7 @@ def compare(path, graphs, samples):
                             % (path, graph.form, measured["max_abs_diff"], bound))
         print("%s: max difference to Keras %.2g on %d %s (bound %.2g)"
               % (graph.form, measured["max_abs_diff"], measured["count"],
-                 "samples" if graph.form == "step" else "windows", bound), file=sys.stderr)
+                 "samples" if streams else "windows", bound), file=sys.stderr)
 
 
 if __name__ == "__main__":

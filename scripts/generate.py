@@ -148,17 +148,17 @@ def generate(params):
     return parts, events, from_counts(clean, bits)
 
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
     for part in PARTS:
-        arguments.add_argument("--" + part, required=True, help="%s part to write (CSV)" % part)
-    arguments.add_argument("--events", required=True, help="table of events to write (CSV)")
-    return arguments.parse_args(argv)
+        p.add_argument("--" + part, required=True, help="%s part to write (CSV)" % part)
+    p.add_argument("--events", required=True, help="table of events to write (CSV)")
+    return p.parse_args(argv)
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     params = load_params(args.params)
     section = params["generate"]
     if not is_simulation(section["source"]):

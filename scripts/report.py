@@ -9,7 +9,6 @@ In: the folders of the stages evaluate and convert, the test part and its events
 that opens from disk and asks nothing of any network, and a PNG of a stretch of the test record.
 What is not there (no --events, no metrics) is left out of the page with one sentence.
 """
-import glob
 import os
 import platform
 import re
@@ -27,8 +26,8 @@ from kit.page import plots
 from kit.page.results import MEANINGS, grouped, shown_keys, written
 from kit.page.summary import float_form, seconds_per_sample, summary
 from kit.record.records import read_events, read_record
+from kit.runtime import files
 
-DEVICE = ("step_int8", "step_dynamic", "step_float32", "keras")  # shown first: what is on a device
 COSTS = ("reference", "vus_pr_change", "vus_pr_relative_change", "event_recall_change",
          "false_alarms_per_day_change", "decisions_changed", "score_correlation")
 UNKNOWN = "unknown"  # kind, channels or severity of an event whose label does not say
@@ -49,18 +48,18 @@ def main(argv):
 
 
 def arguments(argv):
-    cli = parser(__doc__)
-    cli.add_argument("--evaluate", required=True, help="folder with metrics.json and plot data")
-    cli.add_argument("--convert", required=True, help=".tflite files, a .json beside each")
-    cli.add_argument("--test", required=True, help="the record that was scored (CSV)")
-    cli.add_argument("--events", help="its event table (CSV); without it nothing needs labels")
-    cli.add_argument("--lock", required=True, help="requirements.lock of the stages")
-    cli.add_argument("--params", default="params.yaml", help="every stage's parameters")
-    cli.add_argument("--runtimes", help="what scripts/runtimes.py wrote (.json)")
-    cli.add_argument("--artifacts", nargs="*", default=[], help="more files or folders to hash")
-    cli.add_argument("--out", required=True, help="page to write (.html)")
-    cli.add_argument("--picture", help="picture to write (.png)")
-    return cli.parse_args(argv)
+    p = parser(__doc__)
+    p.add_argument("--evaluate", required=True, help="folder with metrics.json and plot data")
+    p.add_argument("--convert", required=True, help=".tflite files, a .json beside each")
+    p.add_argument("--test", required=True, help="the record that was scored (CSV)")
+    p.add_argument("--events", help="its event table (CSV); without it nothing needs labels")
+    p.add_argument("--lock", required=True, help="requirements.lock of the stages")
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    p.add_argument("--runtimes", help="what scripts/runtimes.py wrote (.json)")
+    p.add_argument("--artifacts", nargs="*", default=[], help="more files or folders to hash")
+    p.add_argument("--out", required=True, help="page to write (.html)")
+    p.add_argument("--picture", help="picture to write (.png)")
+    return p.parse_args(argv)
 
 
 def report(args):
@@ -69,7 +68,7 @@ def report(args):
     metrics = read_optional(args.evaluate, "metrics.json", {})
     record = read_record(args.test)
     events = labelled_events(args.events)
-    headline = next((name for name in DEVICE if name in metrics), None)
+    headline = files.headline(metrics)
     alarms = alarms_of(headline, read_optional(args.evaluate, "alarms.csv"))
     scored = scored_record(record, events, alarms, headline, args.evaluate)
     params = load_params(args.params)
@@ -78,15 +77,15 @@ def report(args):
         "summary": summary(
             headline, metrics, models, scored, read_optional(args.evaluate, "parity.json", {}),
             read_optional(args.evaluate, "quantization.json", {})),
-        "detection": detection(metrics, models),
+        "detection": detection(metrics),
         "meanings": {key: meaning for key, (_, meaning) in MEANINGS.items()},
         "stretches": stretches(scored, events, alarms),
         "record_note": record_note(scored), "source": params["generate"]["source"],
-        "recalls": recalls(args.evaluate, metrics, models, events),
-        "curves": None if events is None else curves(args.evaluate, metrics, models, headline),
+        "recalls": recalls(args.evaluate, metrics, events),
+        "curves": None if events is None else curves(args.evaluate, metrics, headline),
         "training": training(read_optional(args.evaluate, "history.csv")),
         "parities": parities(args.evaluate),
-        "files": files(models), "descriptions": ends(models),
+        "files": model_files(models), "descriptions": ends(models),
         "runtimes": runtimes(args.runtimes),
         "interpreter": "%s %s" % (platform.python_implementation(),
                                   ".".join(platform.python_version_tuple()[:2])),
@@ -139,9 +138,8 @@ def labelled_events(path):
 
 def descriptions(folder):
     """{name: content of the .json beside each .tflite}, sorted by name."""
-    paths = sorted(glob.glob(os.path.join(glob.escape(folder), "*.tflite")))
-    stems = [os.path.splitext(path)[0] for path in paths]
-    return {os.path.basename(stem): read_json(stem + ".json") for stem in stems}
+    return {name: read_json(os.path.splitext(path)[0] + ".json")
+            for name, path in files.tflite_files(folder).items()}
 
 
 def alarms_of(detector, table):
@@ -211,17 +209,17 @@ def size_and_hash(path):
 # ---- sections ----------------------------------------------------------------------------------
 
 
-def detection(metrics, models):
+def detection(metrics):
     """Groups of detectors, with the keys shown first and the other ones."""
     if not metrics:
         return None
     shown = shown_keys(metrics)
     known = {key: None for values in metrics.values() for key in values}
-    return {"groups": grouped(metrics, models), "headline": shown,
+    return {"groups": grouped(metrics), "headline": shown,
             "others": [key for key in known if key not in shown]}
 
 
-def recalls(folder, metrics, models, events):
+def recalls(folder, metrics, events):
     """Tables of event recall by kind and by severity, in the order of the detection table."""
     tables = []
     for key in ("kind", "severity"):
@@ -233,18 +231,18 @@ def recalls(folder, metrics, models, events):
         rows = {detector: {names[value]: recall for value, recall in zip(
             part[key], part["event_recall"])} for detector, part in table.groupby("detector")}
         groups = [(group, [(name, rows[name]) for name, _ in detectors if name in rows])
-                  for group, detectors in grouped(metrics, models)]
+                  for group, detectors in grouped(metrics)]
         tables.append({"columns": list(names.values()), "groups": groups, "caption":
                        "Event recall by %s; in brackets the number of events." % key})
     return tables
 
 
-def curves(folder, metrics, models, headline):
+def curves(folder, metrics, headline):
     """Both curves of every detector; in colour the headline, Keras, a baseline and a floor."""
     tables = [read_optional(folder, name + ".csv") for name in ("roc", "pr")]
     if None in [None if table is None else 0 for table in tables]:
         return None
-    best = {group: detectors[0][0] for group, detectors in grouped(metrics, models)}
+    best = {group: detectors[0][0] for group, detectors in grouped(metrics)}
     chosen = [headline, "keras", best.get("baselines"), best.get("floors")]
     chosen = [name for name in dict.fromkeys(chosen) if name in metrics]
     panels = []
@@ -303,7 +301,7 @@ def parities(folder):
     return tables
 
 
-def files(models):
+def model_files(models):
     """A row per model file."""
     rows = []
     for name, facts in models.items():

@@ -240,24 +240,24 @@ def this_machine():
 
 # ---------------------------------------------------------------- the command
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--each", action="store_true",
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--each", action="store_true",
                            help="one circumstance per rebuild instead of all at once; smoke profile")
-    arguments.add_argument("--cpus", nargs="+", default=[], metavar="MODEL",
+    p.add_argument("--cpus", nargs="+", default=[], metavar="MODEL",
                            help="CPU models of qemu-x86_64 (`qemu-x86_64 -cpu help`); smoke profile")
-    arguments.add_argument("--only", nargs="+", default=[], metavar="COLUMN",
+    p.add_argument("--only", nargs="+", default=[], metavar="COLUMN",
                            help="these rebuilds alone: 'clock', 'native', 'L1 48 KB', Haswell")
-    arguments.add_argument("--smoke", action="store_true", help="the smoke profile")
-    arguments.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE",
+    p.add_argument("--smoke", action="store_true", help="the smoke profile")
+    p.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE",
                            help="parameters to change, in the reference as well")
-    arguments.add_argument("--without", nargs="+", default=[], metavar="PIN",
+    p.add_argument("--without", nargs="+", default=[], metavar="PIN",
                            help="take a variable out of the launcher: bytes may differ then")
-    arguments.add_argument("--markdown", metavar="FILE", help="write the table there")
-    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
+    p.add_argument("--markdown", metavar="FILE", help="write the table there")
+    p.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
                            help="rebuilds side by side (default: one per CPU)")
-    arguments.add_argument("--keep", action="store_true", help="keep the clones")
-    return arguments.parse_args(argv)
+    p.add_argument("--keep", action="store_true", help="keep the clones")
+    return p.parse_args(argv)
 
 
 def chosen(each, cpus, only):
@@ -285,7 +285,7 @@ def changes_of(words):
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     wanted = chosen(args.each, args.cpus, args.only)
     base = tempfile.mkdtemp(prefix="reproduce-")
     try:

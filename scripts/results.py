@@ -12,13 +12,12 @@ import re
 
 from kit.base.cli import UserError, parser, read_json, run, write_text
 from kit.page.results import grouped, shown_keys, written
+from kit.runtime.files import tflite_files
 
 
 def sizes(folder):
     """{name: bytes} of the .tflite files in a folder; empty where there is none."""
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    return {os.path.splitext(name)[0]: os.path.getsize(os.path.join(folder, name))
-            for name in names if name.endswith(".tflite")}
+    return {name: os.path.getsize(path) for name, path in tflite_files(folder).items()}
 
 
 def ranges(spread, metrics):
@@ -39,7 +38,7 @@ def table(metrics, bytes_of, over_seeds=None):
     keys = shown_keys(metrics) + (["vus_pr_over_seeds"] if over_seeds else []) + (
         ["bytes"] if bytes_of else [])
     cells = [["detector"] + keys]
-    for group, detectors in grouped(metrics, bytes_of):
+    for group, detectors in grouped(metrics):
         cells.append([group] + [""] * len(keys))
         for name, values in detectors:
             values = dict(values, bytes=bytes_of[name]) if name in bytes_of else values
@@ -67,13 +66,13 @@ def put_into(text, lines):
 
 
 def main(argv):
-    cli = parser(__doc__)
-    cli.add_argument("metrics", help="metrics.json")
-    cli.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
-    cli.add_argument("--spread", default="reports/seeds/spread.json", help="what `seeds` wrote")
-    cli.add_argument("--report", default="reports/report/report.html", help="page to point at")
-    cli.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
-    args = cli.parse_args(argv)
+    p = parser(__doc__)
+    p.add_argument("metrics", help="metrics.json")
+    p.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
+    p.add_argument("--spread", default="reports/seeds/spread.json", help="what `seeds` wrote")
+    p.add_argument("--report", default="reports/report/report.html", help="page to point at")
+    p.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
+    args = p.parse_args(argv)
     spread = read_json(args.spread) if os.path.exists(args.spread) else {}
     metrics = read_json(args.metrics)
     lines = table(metrics, sizes(args.convert), ranges(spread, metrics))

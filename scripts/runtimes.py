@@ -20,32 +20,32 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError, parser, progress, run, write_json, write_text
-from kit.bench.contenders import RUNTIMES
 from kit.bench.worker import Refused, Worker
 from kit.record.samples import read_samples
 from kit.runtime import flatbuffer
-from kit.runtime.interpreter import FORMS
+from kit.runtime.files import tflite_files
+from kit.runtime.forms import FORMS, by_first_input
+from kit.runtime.precisions import PRECISIONS, of_types
+from kit.runtime.runtimes import RUNTIMES
 
 WINDOWS, STREAM = 50, 300
-FLOAT_MAX = 1e-5  # of the output's std: sums in another order
-DYNAMIC_MEAN = 1e-2  # of the output's std: kernels round the activations by rules of their own
-INT8_MEAN, INT8_MAX = 1.0, 8.0  # counts: one rounding per operator may fall the other way
+COLUMNS = {runtime.name: runtime for runtime in RUNTIMES.values()}
 
 
 class File(NamedTuple):
     """What the table needs to know of a .tflite file."""
 
     name: str  # window_int8.tflite
-    form: str  # window, fused or step
-    precision: str  # float32, dynamic or int8
+    form: str
+    precision: str
     shape: tuple  # of the first input
-    count: object  # the output in one count of its int8; None for a float output
+    count: object  # the output in one count of its integers; None for a float output
 
 
 def main(argv):
     args = arguments(argv)
-    files = [described(args.models, name) for name in listed(args.models)]
-    folders = dict({column: args.models for column in RUNTIMES}, **overrides(args.read))
+    files = [described(path) for path in listed(args.models)]
+    folders = dict({column: args.models for column in COLUMNS}, **overrides(args.read))
     with tempfile.TemporaryDirectory() as scratch:
         rows = [row(file, folders, inputs(file, args, scratch), scratch)
                 for file in progress(files, "runtimes")]
@@ -66,52 +66,51 @@ def arguments(argv):
     p.add_argument("--scaler", help="scaler.json of the record")
     p.add_argument("--out", required=True, help="path of the two reports, without an ending")
     p.add_argument("--read", action="append", default=[], metavar="RUNTIME=FOLDER",
-                   help="another folder for one runtime (%s)" % ", ".join(RUNTIMES))
+                   help="another folder for one runtime (%s)" % ", ".join(COLUMNS))
     return p.parse_args(argv)
 
 
 def listed(folder):
-    """The folder's .tflite files in order of their names."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".tflite"))
-    except OSError as error:
-        raise UserError("%s: %s" % (folder, error.strerror))
-    if not names:
+    """The paths of the folder's .tflite files in order of their names."""
+    paths = list(tflite_files(folder).values())
+    if not paths:
         raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
-    return names
+    return paths
 
 
 def overrides(reads):
     """["litert=FOLDER"] -> {"litert": "FOLDER"}."""
     pairs = [text.partition("=") for text in reads]
     for column, sign, folder in pairs:
-        if column not in RUNTIMES or not sign or not os.path.isdir(folder):
+        if column not in COLUMNS or not sign or not os.path.isdir(folder):
             raise UserError("--read %s%s%s: give RUNTIME=FOLDER, with a runtime of %s"
-                            % (column, sign, folder, ", ".join(RUNTIMES)))
+                            % (column, sign, folder, ", ".join(COLUMNS)))
     return {column: folder for column, _, folder in pairs}
 
 
-def described(folder, name):
-    """The File of folder/name."""
-    with open(os.path.join(folder, name), "rb") as file:
-        graph, = flatbuffer.read(file.read())["subgraphs"]
-    tensors = graph["tensors"]
+def described(path):
+    """The File at a path."""
+    with open(path, "rb") as file:
+        graphs = flatbuffer.read(file.read())["subgraphs"]
+    graph, tensors = graphs[0], graphs[0]["tensors"]
     first, output = tensors[graph["inputs"][0]], tensors[graph["outputs"][0]]
-    if first["name"] not in FORMS:
+    form = by_first_input(first["name"])
+    if form is None:
         raise UserError("%s: its first input is '%s'; the convert script names it one of %s"
-                        % (os.path.join(folder, name), first["name"], ", ".join(sorted(FORMS))))
-    types = [tensor.get("type", flatbuffer.FLOAT32) for tensor in tensors]
-    count = None
-    precision = "dynamic" if flatbuffer.INT8 in types else "float32"
-    if output.get("type", flatbuffer.FLOAT32) == flatbuffer.INT8:
-        precision, count = "int8", float(output["quantization"]["scale"][0])
+                        % (path, first["name"], ", ".join(
+                            sorted(form.first_input for form in FORMS.values()))))
+    precision = of_types(output.get("type", flatbuffer.FLOAT32),
+                         {tensor.get("type", flatbuffer.FLOAT32)
+                          for part in graphs for tensor in part["tensors"]})
+    count = None if precision.ends == flatbuffer.FLOAT32 else float(
+        output["quantization"]["scale"][0])
     shape = tuple(int(size) for size in first["shape"])
-    return File(name, FORMS[first["name"]], precision, shape, count)
+    return File(os.path.basename(path), form.name, precision.name, shape, count)
 
 
 def inputs(file, args, scratch):
     """The path of a .npy with what the file is run on: windows, or a stream."""
-    steps = file.shape[1] if file.form != "step" else None
+    steps = None if FORMS[file.form].streams else file.shape[1]
     samples = read_samples(args.record, args.scaler, file.shape[-1], steps)
     path = os.path.join(scratch, "input.npy")
     np.save(path, samples.windows(WINDOWS) if steps else samples.stream[:STREAM])
@@ -124,10 +123,10 @@ def inputs(file, args, scratch):
 def row(file, folders, samples, scratch):
     """The table's row of one file; the first runtime that runs it is the reference."""
     cells, reference = {}, None
-    for column, (venv, runtime) in RUNTIMES.items():
+    for column, runtime in COLUMNS.items():
         path = os.path.abspath(os.path.join(folders[column], file.name))
         try:
-            found = output_of(venv, runtime, path, samples, scratch)
+            found = output_of(runtime, path, samples, scratch)
         except Refused as refusal:
             cells[column] = {"status": "refused", "says": str(refusal)}
             continue
@@ -136,14 +135,14 @@ def row(file, folders, samples, scratch):
     return {"file": file.name, "form": file.form, "precision": file.precision, "runtimes": cells}
 
 
-def output_of(venv, runtime, path, samples, scratch):
+def output_of(runtime, path, samples, scratch):
     """What the runtime computes; Refused with what it says.
 
     A process for each file: where a runtime ends its process, that is a cell and not the end.
     """
     output = os.path.join(scratch, "output.npy")
-    with Worker(venv, "kit.bench.contenders") as worker:
-        worker.ask("run", runtime=runtime, model=path, samples=samples, output=output)
+    with Worker(runtime.venv, "kit.bench.contenders") as worker:
+        worker.ask("run", runtime=runtime.package, model=path, samples=samples, output=output)
     return np.load(output)
 
 
@@ -155,14 +154,10 @@ def judged(found, reference, file):
                 % (found.shape, reference.shape)}
     difference = np.abs(found.astype(np.float64) - reference)
     cell = {"max_of_std": difference.max() / std, "mean_of_std": difference.mean() / std}
-    if file.precision == "float32":
-        right = cell["max_of_std"] <= FLOAT_MAX
-    elif file.precision == "dynamic":
-        right = cell["mean_of_std"] <= DYNAMIC_MEAN
-    else:
+    if file.count is not None:
         cell["max_counts"] = difference.max() / file.count
         cell["mean_counts"] = difference.mean() / file.count
-        right = cell["mean_counts"] <= INT8_MEAN and cell["max_counts"] <= INT8_MAX
+    right = all(cell[key] <= most for key, most in PRECISIONS[file.precision].apart.items())
     cell = {key: float("%.3g" % value) for key, value in cell.items()}
     return dict(status="ok" if right else "wrong", **cell)
 
@@ -173,13 +168,13 @@ def judged(found, reference, file):
 def table(rows):
     """The rows as Markdown, every refusal spelled out below."""
     notes = []
-    lines = ["| file | %s |" % " | ".join(RUNTIMES), "|---" * (1 + len(RUNTIMES)) + "|"]
+    lines = ["| file | %s |" % " | ".join(COLUMNS), "|---" * (1 + len(COLUMNS)) + "|"]
     for item in rows:
-        cells = [words(item["runtimes"][column], notes) for column in RUNTIMES]
+        cells = [words(item["runtimes"][column], notes) for column in COLUMNS]
         lines.append("| %s | %s |" % (item["file"], " | ".join(cells)))
     lines = aligned(lines)
     lines += ["", "Largest difference to the first column, in the output's standard deviation and "
-                  "in int8 counts."]
+                  "in counts of an integer output."]
     lines += ["[%d] %s" % (number, note) for number, note in enumerate(notes, 1)]
     return "\n".join(lines) + "\n"
 

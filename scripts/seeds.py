@@ -44,10 +44,10 @@ def spread(runs):
 
 
 def main(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--count", type=int, default=2, help="seeds beside that of params.yaml")
-    arguments.add_argument("--out", default="reports/seeds/spread.json", help="file to write")
-    args = arguments.parse_args(argv)
+    p = parser(__doc__)
+    p.add_argument("--count", type=int, default=2, help="seeds beside that of params.yaml")
+    p.add_argument("--out", default="reports/seeds/spread.json", help="file to write")
+    args = p.parse_args(argv)
     first = load_params(os.path.join(ROOT, "params.yaml"))["generate"]["seed"]
     seeds = [first + number for number in range(args.count + 1)]
     runs = [read_json(os.path.join(ROOT, METRICS))]

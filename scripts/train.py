@@ -75,19 +75,19 @@ def save(model, path):
             h5py.Group.create_dataset = stamped
 
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--params", default="params.yaml", help="every stage's parameters")
-    arguments.add_argument("--train", required=True, help="record to fit on (CSV)")
-    arguments.add_argument("--validation", required=True, help="record to watch the loss on (CSV)")
-    arguments.add_argument("--model", required=True, help="Keras model to write (.h5)")
-    arguments.add_argument("--scaler", required=True, help="mean and std per channel (.json)")
-    arguments.add_argument("--history", required=True, help="losses per epoch (.csv)")
-    return arguments.parse_args(argv)
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
+    p.add_argument("--train", required=True, help="record to fit on (CSV)")
+    p.add_argument("--validation", required=True, help="record to watch the loss on (CSV)")
+    p.add_argument("--model", required=True, help="Keras model to write (.h5)")
+    p.add_argument("--scaler", required=True, help="mean and std per channel (.json)")
+    p.add_argument("--history", required=True, help="losses per epoch (.csv)")
+    return p.parse_args(argv)
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     params = load_params(args.params)["train"]
     record = read_record(args.train)
     scaler = fit_scaler(record)

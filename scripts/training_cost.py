@@ -56,17 +56,17 @@ def summary(rounds):
                 np.median(ratios), ratios.min(), ratios.max()))
 
 
-def parse(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("--params", default="params.yaml", help="default: %(default)s")
-    arguments.add_argument("--train", required=True, help="record to fit on (CSV)")
-    arguments.add_argument("--validation", required=True, help="record to watch the loss on (CSV)")
-    arguments.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    return arguments.parse_args(argv)
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    p.add_argument("--train", required=True, help="record to fit on (CSV)")
+    p.add_argument("--validation", required=True, help="record to watch the loss on (CSV)")
+    p.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    return p.parse_args(argv)
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     params = load_params(args.params)
     with tempfile.TemporaryDirectory() as scratch:
         def measure(deterministic, epochs):

@@ -8,11 +8,11 @@ Out: `yes` with commit, stage and what went in, exit status 0; or `no`, exit sta
      SHA-256 in the history of models/attest/provenance.jsonl: the first commit whose statement fits
      it, the sources that it names being those of the commit, its data from stages of the same.
 """
-import hashlib
 import json
 import os
 
 from kit.base.cli import UserError, parser, run
+from kit.base.digest import sha256, sha256_of
 from kit.rebuild.clones import ROOT, git
 
 PROVENANCE = "models/attest/provenance.jsonl"
@@ -53,7 +53,7 @@ def broken_materials(item, known, commit_file):
     broken = []
     for material in item["predicate"]["materials"]:
         name, digest = material["name"], material["digest"]["sha256"]
-        if (name, digest) not in products and sha256(commit_file(name)) != digest:
+        if (name, digest) not in products and sha256_of(commit_file(name)) != digest:
             broken.append(name)
     return broken
 
@@ -67,10 +67,6 @@ def judged(commit, digest):
     broken = broken_materials(item, known, file_at(commit))
     return item, name, broken and "the statement of commit %s does not fit its own files: %s" % (
         commit, ", ".join(broken))
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def file_at(commit):
@@ -92,11 +88,10 @@ def find(path):
 
 
 def main(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("file", help="an artifact, for example step_int8.tflite")
-    path = find(arguments.parse_args(argv).file)
-    with open(path, "rb") as file:
-        digest = sha256(file.read())
+    p = parser(__doc__)
+    p.add_argument("file", help="an artifact, for example step_int8.tflite")
+    path = find(p.parse_args(argv).file)
+    digest = sha256(path)
     commits = commits_naming(digest)
     if not commits:
         print("no: %s (sha256 %s) is no product of any commit here" % (path, digest))

@@ -15,7 +15,7 @@ from kit.network.description import Layer, Network
 
 STEPS, CHANNELS, UNITS, OUTPUTS = 6, 3, 16, 2
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
-MISSING = [venv for venv in (".venv-tflite", ".venv-litert", ".venv-tflm", ".venv-peers")
+MISSING = [venv for venv in (".venv-litert", ".venv-tflm", ".venv-peers")
            if not os.path.exists(os.path.join(ROOT, venv, "bin", "python"))]
 
 

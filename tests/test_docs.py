@@ -58,7 +58,8 @@ def test_there_are_blocks_and_every_exemption_is_in_use():
     command for _, _, block in CASES for command in commands(block)
     if command.startswith("make ")}))
 def test_every_make_target_in_a_block_exists(command):
-    assert subprocess.call(["make", "-n"] + shlex.split(command)[1:], cwd=ROOT, stdout=subprocess.DEVNULL) == 0
+    assert subprocess.call(["make", "-n"] + shlex.split(command)[1:], cwd=ROOT,
+                           stdout=subprocess.DEVNULL) == 0
 
 
 @pytest.fixture(scope="module")

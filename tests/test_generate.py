@@ -16,8 +16,8 @@ from kit.source.machine import to_counts
 SMOKE = os.path.join(ROOT, "tests", "smoke.yaml")
 
 
-def section(path=os.path.join(ROOT, "params.yaml"), **changes):
-    return dict(load_params(path)["generate"], **changes)
+def section(path=None, **changes):
+    return dict(load_params(path or os.path.join(ROOT, "params.yaml"))["generate"], **changes)
 
 
 def same(a, b):

@@ -13,11 +13,12 @@ from conftest import ROOT
 import runtimes
 from kit.base.cli import UserError
 from kit.bench.worker import Refused, Worker
+from kit.runtime.runtimes import RUNTIMES
 from kit.runtime import flatbuffer
 
 MODELS = os.path.join(ROOT, "models", "convert")
-MISSING = [venv for venv, _ in runtimes.RUNTIMES.values()
-           if not os.path.exists(os.path.join(ROOT, venv, "bin", "python"))]
+MISSING = [runtime.venv for runtime in RUNTIMES.values()
+           if not os.path.exists(os.path.join(ROOT, runtime.venv, "bin", "python"))]
 needs_all = pytest.mark.skipif(bool(MISSING) or not os.path.isdir(MODELS), reason=(
     "no %s: run `make runtimes`" % ", ".join(MISSING) if MISSING else "no models/convert"))
 
@@ -59,15 +60,15 @@ def test_another_shape_is_wrong():
 
 
 class FakeRuntimes:
-    """output_of: each environment's output for every file, or the Refused that it raises."""
+    """output_of: each runtime's output for every file, or the Refused that it raises."""
 
-    def __init__(self, monkeypatch, by_venv):
-        self.by_venv, self.read = by_venv, []
+    def __init__(self, monkeypatch, by_name):
+        self.by_name, self.read = by_name, []
         monkeypatch.setattr(runtimes, "output_of", self)
 
-    def __call__(self, venv, runtime, path, samples, scratch):
-        self.read.append((venv, path))
-        answer = self.by_venv[venv]
+    def __call__(self, runtime, path, samples, scratch):
+        self.read.append((runtime.name, path))
+        answer = self.by_name[runtime.name]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -75,10 +76,9 @@ class FakeRuntimes:
 
 def test_a_row_compares_with_the_first_runtime_that_runs_the_file(monkeypatch):
     refused = Refused("Didn't find op for builtin opcode")
-    fake = FakeRuntimes(monkeypatch, {".venv": refused, ".venv-tflite": REFERENCE,
-                                      ".venv-litert": REFERENCE + np.float32(1),
-                                      ".venv-tflm": REFERENCE})
-    folders = dict({column: "/a" for column in runtimes.RUNTIMES}, litert="/b")
+    fake = FakeRuntimes(monkeypatch, {"tf 1.15.5": refused, "tflite": REFERENCE,
+                                      "litert": REFERENCE + np.float32(1), "tflm": REFERENCE})
+    folders = dict({column: "/a" for column in runtimes.COLUMNS}, litert="/b")
     row = runtimes.row(file(), folders, "input.npy", "/scratch")
     assert [cell["status"] for cell in row["runtimes"].values()] == [
         "refused", "ok", "wrong", "ok"]
@@ -90,7 +90,7 @@ def test_the_table_marks_what_is_wrong_and_spells_a_refusal_out_once():
     ok, wrong = {"status": "ok", "max_of_std": 3.1e-7}, {"status": "wrong", "max_of_std": 0.5}
     count = {"status": "ok", "max_of_std": 0.02, "max_counts": 2.0}
     no = {"status": "refused", "says": "no such op"}
-    columns = list(runtimes.RUNTIMES)
+    columns = list(runtimes.COLUMNS)
     cells = {"a.tflite": [ok, no, wrong, no], "b.tflite": [count] * 4}
     text = runtimes.table([{"file": name, "runtimes": dict(zip(columns, cells[name]))}
                            for name in cells])
@@ -115,7 +115,7 @@ def test_an_empty_folder_is_told(tmp_path):
 
 # --- processes --------------------------------------------------------------------------------
 
-HERE = runtimes.RUNTIMES["tf 1.15.5"][0]
+HERE = RUNTIMES["tensorflow"].venv
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def test_the_stage_runs_with_the_parameters_of_its_turn(tmp_path, monkeypatch):
     launcher = tmp_path / "run"
     launcher.write_text("cp \"$3\" %s\n[ \"$1\" = train ]\n" % (tmp_path / "seen.yaml"))
     monkeypatch.setattr(training_cost, "LAUNCHER", str(launcher))
-    args = training_cost.parse(["--train", "a.csv", "--validation", "b.csv"])
+    args = training_cost.arguments(["--train", "a.csv", "--validation", "b.csv"])
     params = {"train": {"units": 8, "deterministic": True, "epochs": 20}}
     assert training_cost.seconds(params, False, 3, args, str(tmp_path)) > 0
     assert yaml.safe_load((tmp_path / "seen.yaml").read_text())["train"] == {
@@ -33,6 +33,6 @@ def test_a_stage_that_fails_is_told(tmp_path, monkeypatch):
     launcher = tmp_path / "run"
     launcher.write_text("echo 'error: no such record'; exit 1\n")
     monkeypatch.setattr(training_cost, "LAUNCHER", str(launcher))
-    args = training_cost.parse(["--train", "a.csv", "--validation", "b.csv"])
+    args = training_cost.arguments(["--train", "a.csv", "--validation", "b.csv"])
     with pytest.raises(UserError, match="train` failed: error: no such record"):
         training_cost.seconds({"train": {}}, True, 1, args, str(tmp_path))

@@ -9,6 +9,7 @@ import convert
 from kit.base.cli import UserError
 from kit.network.description import read_network
 from kit.record.samples import Samples
+from kit.runtime.forms import FORMS
 
 C, T = 3, 5
 pytestmark = pytest.mark.slow
@@ -205,8 +206,8 @@ def partly_frozen():
 
 
 def forms(which):
-    return {ALL: ("window", "step", "fused"), NO_STEP: ("window", "fused"),
-            NO_FUSED: ("window", "step"), WINDOW: ("window",)}[which]
+    return {ALL: ("window", "loop", "step", "fused"), NO_STEP: ("window", "loop", "fused"),
+            NO_FUSED: ("window", "loop", "step"), WINDOW: ("window", "loop")}[which]
 
 
 @pytest.fixture(scope="module")
@@ -267,8 +268,7 @@ def test_converted_model_computes_what_keras_computes(saved, known_jobs, name, f
     data, facts = convert.convert(job(saved(name), known_jobs), form, precision)
     assert facts["parity"]["count"] >= 100
     assert facts["parity"]["output_std"] > 1e-3  # a constant output would prove nothing
-    assert facts["inputs"][0]["name"] == {"window": "window", "step": "sample",
-                                          "fused": "sequence"}[form]
+    assert facts["inputs"][0]["name"] == FORMS[form].first_input
 
 
 @pytest.mark.parametrize("name,form", REFUSED)

@@ -4,6 +4,11 @@ import hashlib
 from kit.base.cli import UserError
 
 
+def sha256_of(data):
+    """The SHA-256 of bytes in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def sha256(path):
     """The SHA-256 of a file in hexadecimal, read in pieces; UserError when it is not there."""
     digest = hashlib.sha256()

@@ -11,12 +11,7 @@ import time
 import numpy as np
 
 from kit.runtime import interpreter
-
-# Short name -> (environment, runtime of kit.runtime.interpreter).
-RUNTIMES = {"tf 1.15.5": (".venv", "tensorflow"), "tflite": (".venv-tflite", "tflite_runtime"),
-            "litert": (".venv-litert", "ai_edge_litert"), "tflm": (".venv-tflm", "tflite_micro")}
-
-interpreter.RUNTIMES.setdefault("tflite_micro", "kit.bench.micro")
+from kit.runtime.forms import FORMS
 
 _loaded = {}
 
@@ -70,8 +65,7 @@ class TFLite:
 
     def outputs(self, samples):
         self._first = samples[:1]
-        step = self.model.form == "step"
-        return (self.model.stream if step else self.model.predict)(samples)
+        return _whole(self.model)(samples)
 
     def calls(self, count):
         raw, model = self._raw, self.model
@@ -95,7 +89,7 @@ class Live(TFLite):
     def __init__(self, path, runtime, at_once):
         super().__init__(path, runtime)
         self._at_once = at_once
-        self._call = self.model.stream if self.model.form == "step" else self.model.predict
+        self._call = _whole(self.model)
 
     def outputs(self, samples):
         self._items = np.resize(samples, (max(self._at_once, len(samples)),) + samples.shape[1:])
@@ -107,6 +101,11 @@ class Live(TFLite):
             call(items[:size])
         if count % size:
             call(items[:count % size])
+
+
+def _whole(model):
+    """The method that gives a file's outputs for all samples, or all windows."""
+    return model.stream if FORMS[model.form].streams else model.predict
 
 
 class Foreign:
@@ -181,8 +180,7 @@ class Numpy:
         return np.stack(list(self._states(samples))) @ self._dense + self._dense_bias
 
     def _window(self, window):
-        for h in self._states(window):
-            pass
+        *_, h = self._states(window)
         return h @ self._dense + self._dense_bias
 
     def _states(self, samples):

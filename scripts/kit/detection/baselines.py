@@ -4,9 +4,12 @@ Each takes standardised samples (n, C), NaN where missing, and gives evidence (n
 `scores.Scorer`, which then smooths and thresholds it as it does a model's residuals. What is fitted
 is fitted on normal data. Missing samples hold the last value.
 """
+from typing import NamedTuple
+
 import numpy as np
 
 from kit.record.stretches import hold_last
+from kit.record.windows import windows_and_next
 
 BLOCK = 1 << 16  # windows in memory at once, and at most so many to fit on
 
@@ -49,19 +52,12 @@ def pca_residual(samples, axes):
     return np.square(residual).sum(axis=1, keepdims=True)
 
 
-def lagged(filled, window):
-    """The windows before each sample from `window` on, as a view (n - window, window, C)."""
-    return np.lib.stride_tricks.as_strided(
-        filled, (len(filled) - window, window, filled.shape[1]),
-        (filled.strides[0],) + filled.strides, writeable=False)
-
-
 def fit_linear_forecaster(train, window, penalty):
     """Ridge regression from a flattened window to the sample after it, on evenly spread windows."""
     from sklearn.linear_model import Ridge
 
     filled = hold_last(train)
-    windows, after = lagged(filled, window), filled[window:]
+    windows, after = windows_and_next(filled, window)
     stride = -(-len(windows) // BLOCK)
     windows, after = windows[::stride], after[::stride]
     return Ridge(alpha=penalty).fit(windows.reshape(len(windows), -1), after)
@@ -69,7 +65,8 @@ def fit_linear_forecaster(train, window, penalty):
 
 def linear_forecasts(model, samples, window):
     """Forecast of each sample from the window before it, (n, C), NaN in the first `window`."""
-    windows, forecasts = lagged(hold_last(samples), window), np.full(samples.shape, np.nan)
+    windows, _ = windows_and_next(hold_last(samples), window)
+    forecasts = np.full(samples.shape, np.nan)
     for start in range(0, len(windows), BLOCK):
         block = windows[start:start + BLOCK]
         forecasts[window + start:window + start + len(block)] = model.predict(
@@ -115,3 +112,33 @@ def floors(n_samples, rng):
     return {"floor_random": rng.random(n_samples),
             "floor_all": np.ones(n_samples),
             "floor_position": np.arange(n_samples) / n_samples}
+
+
+class Baseline(NamedTuple):
+    """A simple detector: how it is fitted, and what it gives for a part of a record."""
+
+    fit: object  # (train, window, the parameters of evaluate) -> what `output` needs
+    output: object  # (fitted, part, window) -> forecasts (n, C), or a statistic (n, 1)
+    forecasts: bool = False
+
+
+BASELINES = {
+    "linear_forecaster": Baseline(
+        lambda train, window, params: fit_linear_forecaster(train, window, params["ridge_penalty"]),
+        linear_forecasts, True),
+    "rolling_z_score": Baseline(
+        lambda train, window, params: None, lambda _, part, window: rolling_z(part, window)),
+    "global_max_z": Baseline(
+        lambda train, window, params: None, lambda _, part, window: global_max_z(part)),
+    "pca_residual": Baseline(
+        lambda train, window, params: fit_pca(train, params["pca_variance"]),
+        lambda axes, part, window: pca_residual(part, axes)),
+    "isolation_forest": Baseline(
+        lambda train, window, params: fit_isolation_forest(
+            train, params["forest_trees"], params["seed"]),
+        lambda forest, part, window: isolation(forest, part)),
+}
+# In the results each of these is a group of its own; every other detector is a model file.
+GROUPS = {"baselines": tuple(BASELINES),
+          "one-liners (oracles)": ("channel_threshold", "difference_threshold"),
+          "floors": ("floor_random", "floor_all", "floor_position")}

@@ -11,6 +11,7 @@ import numpy as np
 
 from kit.base.cli import UserError, progress, read_json
 from kit.record.windows import windows_and_next
+from kit.runtime.forms import FORMS
 
 BLOCK = 4000  # windows in one piece of work
 BATCH = 500
@@ -52,7 +53,11 @@ def form_of(path):
     if path.endswith(".pb"):
         return "frozen", None
     model = tflite_model(path)
-    return model.form, None if model.form == "step" else int(model.input_shape[0])
+    return model.form, None if FORMS[model.form].streams else int(model.input_shape[0])
+
+
+def streams(kind):
+    return kind in FORMS and FORMS[kind].streams
 
 
 def tflite_model(path):
@@ -69,10 +74,10 @@ def pieces(path, form, parts, window):
     kind, own_window = form
     steps = own_window or window
     for number, part in enumerate(parts):
-        block = len(part) if kind == "step" else BLOCK
+        block = len(part) if streams(kind) else BLOCK
         for start in range(steps, len(part), block):
             stop = min(start + block, len(part))
-            first = 0 if kind == "step" else start - steps
+            first = 0 if streams(kind) else start - steps
             yield path, number, start, stop, part[first:stop], (kind, steps)
 
 
@@ -80,11 +85,11 @@ def run_piece(piece):
     """Forecasts (stop - start, C) of one piece of work."""
     path, _, start, stop, samples, (kind, steps) = piece
     model = loaded(path, kind)
-    if kind == "step":  # the output after a sample forecasts the next
+    if streams(kind):  # the output after a sample forecasts the next
         model.reset()
         return model.stream(samples[:-1])[start - 1:]
     windows, _ = windows_and_next(samples, steps)
-    if kind in ("window", "fused"):
+    if kind in FORMS:
         return model.predict(windows)
     return np.concatenate([model(np.ascontiguousarray(windows[i:i + BATCH]))
                            for i in range(0, len(windows), BATCH)])
@@ -102,13 +107,9 @@ def loaded(path, kind):
 
 def frozen_graph(path):
     """A function from windows (n, T, C) to a frozen window graph's output."""
-    from kit.tf.tf115 import session, tf
+    from kit.tf.tf115 import frozen_session
 
     signature = read_json(os.path.splitext(path)[0] + ".json")
     names = [signature[side][0]["name"] + ":0" for side in ("outputs", "inputs")]
-    definition = tf.compat.v1.GraphDef()
     with open(path, "rb") as file:
-        definition.ParseFromString(file.read())
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(definition, name="")
-    return session(graph).make_callable(names[0], names[1:])
+        return frozen_session(file.read()).make_callable(names[0], names[1:])

@@ -21,8 +21,8 @@ from sklearn.metrics import (
 from kit.base.cli import UserError
 from kit.record.records import labels as event_labels
 from kit.record.stretches import runs
+from kit.record.timeline import DAY_S
 
-DAY_S = 86400.0
 SEVERITIES = ("hard", "medium", "plain")
 
 

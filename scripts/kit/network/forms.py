@@ -7,9 +7,8 @@ from kit.base.cli import UserError
 from kit.base.digest import sha256
 from kit.network import graphs
 from kit.network.description import any_length, shapes, step_shapes
-from kit.tf.tf115 import session, tf
-
-FORMS = ("window", "step", "fused")
+from kit.runtime.forms import FORMS
+from kit.tf.tf115 import frozen_session
 
 
 class Frozen(NamedTuple):
@@ -46,13 +45,10 @@ class Frozen(NamedTuple):
         return np.stack(found)
 
     def _session(self):
-        graph, definition = tf.Graph(), tf.compat.v1.GraphDef.FromString(self.bytes)
-        with graph.as_default():
-            tf.import_graph_def(definition, name="")
-        return session(graph)
+        return frozen_session(self.bytes)
 
 
-def window_steps(network, asked, path):
+def window_steps(network, asked, path, unrolled=True):
     """The window's length: the model's own, or what was asked where its time axis is open."""
     if network.steps is None and asked is None:
         raise UserError("%s: the model's time axis is undefined; say how long a window is with "
@@ -61,9 +57,9 @@ def window_steps(network, asked, path):
         raise UserError("%s: the model takes windows of %d samples, not of %d"
                         % (path, network.steps, asked))
     steps = network.steps or asked
-    if not 1 <= steps <= graphs.MAX_WINDOW_STEPS:
-        raise UserError("a window of %d samples: 1 to %d can be unrolled; use the step form, which "
-                        "takes any length" % (steps, graphs.MAX_WINDOW_STEPS))
+    if steps < 1 or unrolled and steps > graphs.MAX_WINDOW_STEPS:
+        raise UserError("a window of %d samples: 1 to %d can be unrolled; use the loop or the step "
+                        "form, which take any length" % (steps, graphs.MAX_WINDOW_STEPS))
     return steps
 
 
@@ -80,7 +76,7 @@ def frozen(network, form, steps, path="the model"):
     else:
         definition = graphs.fused_graph(network, steps, path)
     if form != "step":
-        inputs = [("window" if form == "window" else "sequence", (steps, network.channels))]
+        inputs = [(FORMS[form].first_input, (steps, network.channels))]
         outputs = [("output", shapes(network, steps)[-1])]
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),

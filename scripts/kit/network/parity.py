@@ -4,12 +4,15 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.description import NESTED, RECURRENT
+from kit.record.samples import Samples
+from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
+from kit.runtime.precisions import EXACT, PRECISIONS
 from kit.tf.tf115 import load_keras, tf
 
-FLOAT_BOUND = 1e-5  # max difference, of max(1, the output's standard deviation)
-BOUNDS = {"dynamic": 0.05, "int8": 0.1}  # mean difference, of the output's standard deviation
 WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
+LENGTHS, LENGTH_WINDOWS = (1, 7, 20, 200, 1000), 8  # where any length is right, these steps too
+GROWN = 10  # times as far spread as usual
 
 
 class OutsideBound(UserError):
@@ -24,26 +27,59 @@ class Reference:
 
     def inputs(self, form):
         """What is compared: windows (n, T, C), or for the step form a stream (n, C)."""
-        if form == "step":
+        if FORMS[form].streams:
             return self.samples.stream[:STREAM_SAMPLES]
         return self.samples.windows(WINDOWS)
 
     def outputs(self, form):
         """Keras' output for inputs(form): (n, ...)."""
-        key = "stream" if form == "step" else "windows"
+        streams = FORMS[form].streams
+        key = "stream" if streams else "windows"
         if key not in self._known:
-            compute = keras_stream if form == "step" else keras_windows
+            compute = keras_stream if streams else keras_windows
             self._known[key] = compute(load_keras(self.path), self.inputs(form))
         return self._known[key]
+
+    def at_other_lengths(self):
+        """[(windows (n, T, C), Keras' output), ...] for each T of LENGTHS that the data has."""
+        if "lengths" not in self._known:
+            stream, model = self.samples.stream, twin(load_keras(self.path), sequences=False)
+            windows = [Samples(stream[None], steps, False).windows(LENGTH_WINDOWS)
+                       for steps in LENGTHS if steps <= len(stream)]
+            self._known["lengths"] = [(some, model.predict(some)) for some in windows]
+        return self._known["lengths"]
 
 
 def proven(data, precision, reference, part_of_std=None):
     """The difference of .tflite bytes to Keras under 1.15; UserError beyond the bound."""
     model = Model(data, "tensorflow")
     inputs = reference.inputs(model.form)
-    found = model.stream(inputs) if model.form == "step" else model.predict(inputs)
-    return judged(found, reference.outputs(model.form), precision,
-                  BOUNDS.get(precision) if part_of_std is None else part_of_std)
+    found = (model.stream if FORMS[model.form].streams else model.predict)(inputs)
+    found = judged(found, reference.outputs(model.form), precision, part_of_std)
+    if model.any_length:
+        found["other_lengths"] = at_lengths(model, precision, reference, found["output_std"])
+    return found
+
+
+def at_lengths(model, precision, reference, usual_std):
+    """[{"steps", "mean_abs_diff", "max_abs_diff"}, ...] of windows of LENGTHS.
+
+    UserError where an exact file is outside its bound. Lengths at which the states of Keras itself
+    have grown without end (a relu does that) are left out: nothing is near then.
+    """
+    found = []
+    for windows, expected in reference.at_other_lengths():
+        if not np.std(expected.astype(np.float64)) < GROWN * usual_std:
+            continue
+        measured = distance(model.predict(windows), expected)
+        bound = float_bound(dict(measured, output_std=max(usual_std, measured["output_std"])))
+        if precision == EXACT and not measured["max_abs_diff"] <= bound:
+            raise OutsideBound("the %s model differs from Keras on windows of %d steps: %.3g is "
+                               "above the bound of %.3g; no file was written" % (
+                                   precision, windows.shape[1], measured["max_abs_diff"], bound))
+        found.append(rounded(dict(steps=windows.shape[1], **{
+            key: measured[key] for key in ("mean_abs_diff", "max_abs_diff")})))
+    return found
 
 
 def keras_windows(model, windows):
@@ -70,10 +106,11 @@ def keras_stream(model, samples):
     return twin(model).predict(samples[None])[0]
 
 
-def twin(model):
-    """The model on an open time axis, every layer giving its output at each step."""
+def twin(model, sequences=True):
+    """The model on an open time axis; with `sequences`, every layer gives its output at each step.
+    """
     layers = list(_leaves(model))
-    copies = [_twin_layer(layer) for layer in layers]
+    copies = [_twin_layer(layer, sequences) for layer in layers]
     shape = (None, int(model.input_shape[-1]))
     result = tf.keras.Sequential([tf.keras.layers.InputLayer(shape)] + copies)
     for layer, copy in zip(layers, copies):
@@ -90,18 +127,21 @@ def _leaves(model):
             yield layer
 
 
-def _twin_layer(layer):
+def _twin_layer(layer, sequences):
     config = layer.get_config()
     for key in ("batch_input_shape", "name"):
         config.pop(key, None)
     kind = layer.__class__.__name__
-    if kind in RECURRENT + ("RNN",):
-        config.update(return_sequences=True, stateful=False, unroll=False)
+    if sequences and kind in RECURRENT + ("RNN",):
+        config["return_sequences"] = True
     for described in (config, config.get("layer", {}).get("config", {})):
+        if "return_sequences" in described:
+            described.update(stateful=False, unroll=False)
         if "moving_mean_initializer" in described:  # BatchNormalization, perhaps TimeDistributed
             described["axis"] = -1
     copy = layer.__class__.from_config(config)
-    return tf.keras.layers.TimeDistributed(copy) if kind in ("Flatten", "Reshape") else copy
+    apart = sequences and kind in ("Flatten", "Reshape")
+    return tf.keras.layers.TimeDistributed(copy) if apart else copy
 
 
 def distance(found, reference):
@@ -119,22 +159,22 @@ def distance(found, reference):
 
 def float_bound(measured):
     """The largest difference that a float form may show."""
-    return FLOAT_BOUND * max(1.0, measured["output_std"])
+    return PRECISIONS[EXACT].bound * max(1.0, measured["output_std"])
 
 
-def judged(found, reference, precision, part_of_std):
+def judged(found, reference, precision, part_of_std=None):
     """The distance with its bound; UserError when it is outside.
 
-    float32 : max difference at most FLOAT_BOUND * max(1, std); others : mean difference at most
-    part_of_std * std, where std is the output's standard deviation.
+    part_of_std : the bound in place of the precision's own, in standard deviations of the output;
+    that of float32 stays as it is, and is of the maximum and of no less than 1
     """
     if not np.isfinite(reference).all():
         raise UserError("Keras itself gives values that are not finite here: this model's states "
                         "grow without end on this data")
     measured = distance(found, reference)
-    kind = "max_abs_diff" if precision == "float32" else "mean_abs_diff"
-    bound = float_bound(measured) if precision == "float32" else (
-        part_of_std * measured["output_std"])
+    kind, usual = PRECISIONS[precision].bounded, PRECISIONS[precision].bound
+    bound = float_bound(measured) if precision == EXACT else (
+        measured["output_std"] * (usual if part_of_std is None else part_of_std))
     if not measured[kind] <= bound:  # NaN is outside too
         raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
                            "no file was written" % (precision, kind, measured[kind], bound))

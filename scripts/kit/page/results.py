@@ -1,6 +1,7 @@
 """The detectors of metrics.json in groups and order, and how their numbers are written."""
-GROUPS = ("model files", "baselines", "one-liners (oracles)", "floors")
-FORMS = ("window", "fused", "step")
+from kit.detection.baselines import GROUPS
+
+MODELS = "model files"
 HEADLINE = {  # key of metrics.json -> (decimals, what it is)
     "vus_pr": (3, "volume under the precision-recall surface, 0 to 1"),
     "auc_pr": (3, "area under precision and recall per sample, 0 to 1"),
@@ -18,23 +19,19 @@ WITHOUT_LABELS = {  # the same for a record without events
 MEANINGS = dict(HEADLINE, **WITHOUT_LABELS)
 
 
-def group_of(name, models=()):
-    """Which of GROUPS a detector belongs to; `models` are the names of model files, if known."""
-    if name in ("keras", "frozen") or name in models or name.split("_")[0] in FORMS:
-        return GROUPS[0]
-    if name.endswith("_threshold"):  # of the column that does best on the test labels
-        return GROUPS[2]
-    return "floors" if name.startswith("floor_") else "baselines"
+def group_of(name):
+    """Which group a detector belongs to."""
+    return next((group for group, names in GROUPS.items() if name in names), MODELS)
 
 
-def grouped(metrics, models=()):
+def grouped(metrics):
     """[(group, [(name, values)])], each group by falling VUS-PR, then by name.
 
     metrics : {detector: {key: number or None}}; without VUS-PR, the order is that of the names.
     """
-    groups = {group: [] for group in GROUPS}
+    groups = {group: [] for group in (MODELS,) + tuple(GROUPS)}
     for name in sorted(metrics):
-        groups[group_of(name, models)].append((name, metrics[name]))
+        groups[group_of(name)].append((name, metrics[name]))
     for rows in groups.values():
         rows.sort(key=lambda row: -(row[1].get("vus_pr") or 0))
     return [(group, rows) for group, rows in groups.items() if rows]

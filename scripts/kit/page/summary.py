@@ -3,8 +3,8 @@ import numpy as np
 
 from kit.base.cli import counted
 from kit.page.results import grouped, written
-
-DAY_S = 86400.0
+from kit.record.timeline import DAY_S
+from kit.runtime.precisions import EXACT
 
 
 def summary(headline, metrics, models, scored, parity, costs):
@@ -14,12 +14,12 @@ def summary(headline, metrics, models, scored, parity, costs):
     metrics, parity, costs : what the stage evaluate wrote, {} where it did not; models : {name:
     description of a .tflite}; scored : plots.Scored. What is not known is left out.
     """
-    sentences = [detected(headline, metrics, models, scored), quantized(headline, parity, costs),
+    sentences = [detected(headline, metrics, scored), quantized(headline, parity, costs),
                  sized(headline, models)]
     return [sentence for sentence in sentences if sentence]
 
 
-def detected(headline, metrics, models, scored):
+def detected(headline, metrics, scored):
     """What the headline detector found, with the best baseline and the best floor beside it."""
     if headline is None:
         return None
@@ -36,12 +36,12 @@ def detected(headline, metrics, models, scored):
         sentence += " and a median delay of %s s" % written(
             "median_delay_s", values["median_delay_s"])
     return sentence + "; its VUS-PR of %s stands beside %s." % (
-        written("vus_pr", values["vus_pr"]), " and ".join(rivals(metrics, models)))
+        written("vus_pr", values["vus_pr"]), " and ".join(rivals(metrics)))
 
 
-def rivals(metrics, models):
+def rivals(metrics):
     """The VUS-PR of the best of each group that a model must beat, in words."""
-    best = {group: detectors[0] for group, detectors in grouped(metrics, models)}
+    best = {group: detectors[0] for group, detectors in grouped(metrics)}
     return ["%s of the best %s (%s)" % (
         written("vus_pr", best[group][1]["vus_pr"]), group[:-1], best[group][0])
             for group in ("baselines", "floors") if group in best] or ["none"]
@@ -85,7 +85,7 @@ def sized(headline, models):
 def float_form(models, form):
     """The name of the float32 file of a form, or None."""
     return next((name for name, facts in models.items()
-                 if (facts["form"], facts["precision"]) == (form, "float32")), None)
+                 if (facts["form"], facts["precision"]) == (form, EXACT)), None)
 
 
 def seconds_per_sample(time):

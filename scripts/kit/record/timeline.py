@@ -4,6 +4,8 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.record.logs import Block
 
+DAY_S = 86400.0
+
 SIZE = 1 << 16  # samples in one block, however long the gap
 EPOCH = np.datetime64(0, "us")
 UNEVEN_ROWS = 8  # so many successive distances off the interval are another sampling rate

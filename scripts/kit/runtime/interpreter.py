@@ -6,39 +6,38 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
-import importlib
 import os
-import warnings
 
 import numpy as np
 
 from kit.base.cli import UserError
 from kit.runtime import flatbuffer
-
-RUNTIMES = {"tflite_runtime": "tflite_runtime.interpreter",
-            "ai_edge_litert": "ai_edge_litert.interpreter",
-            "tensorflow": "tensorflow"}
-# By the first input's name.
-FORMS = {"window": "window", "sequence": "fused", "sample": "step", "series": "loop"}
+from kit.runtime.forms import FORMS, by_first_input
+from kit.runtime.runtimes import RUNTIMES, interpreter_class
 
 
 class Model:
     """A .tflite file in a runtime.
 
     source : path or bytes
-    runtime : a key of RUNTIMES; None takes the first that can be imported
-    form : "window", "fused", "step" or "loop"
+    runtime : a key of RUNTIMES; None takes the first that is installed and runs the file
+    form : a key of FORMS
+    any_length : whether windows may be longer and shorter than the file says
     """
 
     def __init__(self, source, runtime=None, threads=1):
-        self.runtime, interpreter = _interpreter_class(runtime)
-        self._interpreter, self.any_length = _load(interpreter, source, threads)
+        content = _content(source)
+        self.runtime, self._interpreter = _running(content, runtime, threads)
+        self.any_length = _says_any_length(content) and hasattr(
+            self._interpreter, "resize_tensor_input")
         self._describe()
         name = self.inputs[0].name.split(":")[0].replace("serving_default_", "")
-        if name not in FORMS:
+        form = by_first_input(name)
+        if form is None:
             raise UserError("%s: the first input is '%s', not one of %s; this file was not made by "
-                            "the convert script" % (_name(source), name, ", ".join(sorted(FORMS))))
-        self.form = FORMS[name]
+                            "the convert script" % (_name(source), name, ", ".join(
+                                sorted(form.first_input for form in FORMS.values()))))
+        self.form = form.name
         self.input_shape = self.inputs[0].shape[1:]
         self._states = self.inputs[1:]
         self._routes = [(before.index, after.index, _requantizer(after, before))
@@ -50,7 +49,7 @@ class Model:
 
         T is the file's, or any where the file says so.
         """
-        self._expect(windows, self.form != "step", "predict", "stream")
+        self._expect(windows, not FORMS[self.form].streams, "predict", "stream")
         self._resize(windows.shape)
         run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
         quantized = source.quantized(windows)
@@ -65,7 +64,7 @@ class Model:
 
     def stream(self, samples):
         """float32 (n, C) -> float32 (n, ...): the output after each sample; the state is kept."""
-        self._expect(samples, self.form == "step", "stream", "predict")
+        self._expect(samples, FORMS[self.form].streams, "stream", "predict")
         run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
         quantized = source.quantized(samples)
         found = np.empty((len(samples),) + result.shape[1:], result.dtype)
@@ -101,7 +100,7 @@ class Model:
     def _expect(self, array, right, asked, other):
         if not right:
             raise UserError("a %s model has no %s(); use %s()" % (self.form, asked, other))
-        if self.any_length and array.ndim == 3 and len(array[0]) and (
+        if self.any_length and array.ndim == 3 and array.shape[1] and (
                 array.shape[2:] == self.input_shape[1:]):
             return
         if tuple(array.shape[1:]) != tuple(self.input_shape):
@@ -143,43 +142,50 @@ def _requantizer(after, before):
     return None if same else lambda values: before.quantized(after.dequantized(values))
 
 
-def _interpreter_class(runtime):
-    """(name, Interpreter class) of the wanted runtime, or of the first that is there."""
-    if runtime is not None and runtime not in RUNTIMES:
-        raise UserError("there is no runtime %s; one of %s" % (runtime, ", ".join(RUNTIMES)))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for name in RUNTIMES if runtime is None else [runtime]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                module = importlib.import_module(RUNTIMES[name])
-            except ImportError:
-                continue
-        return name, (module.lite if name == "tensorflow" else module).Interpreter
-    raise UserError("no TFLite runtime here: install %s" % (runtime or "one of " + ", ".join(
-        RUNTIMES)))
-
-
-def _load(interpreter, source, threads):
-    """(interpreter, whether the length of its window is open)."""
+def _content(source):
+    """The bytes of a file, or the bytes that are given."""
     if not isinstance(source, bytes):
         try:
             with open(source, "rb") as file:
                 source = file.read()
         except OSError as error:
             raise UserError("%s: %s" % (source, error.strerror))
-    # 1.15 loads a file that was cut off, and reads what lies behind it
-    graph = flatbuffer.read(source)["subgraphs"][0]
-    any_length = -1 in graph["tensors"][graph["inputs"][0]].get("shape_signature", ())
-    try:
+    flatbuffer.read(source)  # 1.15 loads a file that was cut off, and reads what lies behind it
+    return source
+
+
+def _says_any_length(content):
+    graph = flatbuffer.read(content)["subgraphs"][0]
+    return -1 in graph["tensors"][graph["inputs"][0]].get("shape_signature", ())
+
+
+def _running(content, runtime, threads):
+    """(name of the runtime, its interpreter of the file): of the wanted one, or of the first that
+    is installed and takes the file; UserError with what the first one says when none does."""
+    if runtime is not None and runtime not in RUNTIMES:
+        raise UserError("there is no runtime %s; one of %s" % (runtime, ", ".join(RUNTIMES)))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    refusal = None
+    for name in RUNTIMES if runtime is None else [runtime]:
         try:
-            loaded = interpreter(model_content=source, num_threads=threads)
-        except TypeError:  # 1.15 has no num_threads and takes one
-            loaded = interpreter(model_content=source)
-        loaded.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise UserError("the runtime refuses this file: %s" % " ".join(str(error).split())[:200])
-    return loaded, any_length and hasattr(loaded, "resize_tensor_input")
+            return name, _load(interpreter_class(RUNTIMES[name]), content, threads)
+        except ImportError:
+            continue
+        except (ValueError, RuntimeError) as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise UserError("the runtime refuses this file: %s" % " ".join(str(refusal).split())[:200])
+    raise UserError("no TFLite runtime here: install %s" % (runtime or "one of " + ", ".join(
+        RUNTIMES)))
+
+
+def _load(interpreter, content, threads):
+    try:
+        loaded = interpreter(model_content=content, num_threads=threads)
+    except TypeError:  # 1.15 has no num_threads and takes one
+        loaded = interpreter(model_content=content)
+    loaded.allocate_tensors()
+    return loaded
 
 
 def _name(source):

@@ -9,11 +9,12 @@ the demand and the fan.
 from typing import NamedTuple
 
 import numpy as np
+
+from kit.record.timeline import DAY_S
 from scipy.signal import lfilter
 
 MINUTE = 60.0
 HOUR = 3600.0
-DAY = 86400.0
 
 
 class Channel(NamedTuple):
@@ -69,7 +70,7 @@ class Machine(NamedTuple):
 
 def simulate(rng, n_samples, interval_s):
     """Run the skid for n_samples after a day of warming up; returns a Machine."""
-    warm_up = int(np.ceil(DAY / interval_s))
+    warm_up = int(np.ceil(DAY_S / interval_s))
     signal = operate(rng, warm_up + n_samples, interval_s)[warm_up:]
     sd = noise_sd(signal)
     return Machine(signal, sd, sd * rng.standard_normal(signal.shape))
@@ -82,7 +83,7 @@ def operate(rng, n, interval_s):
     nu = mode_speed(rng, n, interval_s) / NOMINAL_RPM * (1 + 0.025 * wander)
     demand = demand_profile(rng, time_s, interval_s)
     strainer = strainer_clogging(nu, interval_s, rng.uniform(0, 2 * np.pi))
-    ambient = 20 + 6 * np.sin(2 * np.pi * (time_s / DAY - 0.4))
+    ambient = 20 + 6 * np.sin(2 * np.pi * (time_s / DAY_S - 0.4))
     ambient += 2 * low_pass_noise(rng, n, 6 * HOUR / interval_s)
     supply = 1.1 + 0.03 * low_pass_noise(rng, n, 6 * HOUR / interval_s)
 
@@ -136,7 +137,7 @@ def mode_steps(rng, n, interval_s):
 def demand_profile(rng, time_s, interval_s):
     """Hidden opening of the network's valves, 0 (shut) to 1 (open), array (n,)."""
     n = len(time_s)
-    daily = 0.7 * np.sin(2 * np.pi * (time_s / DAY - 0.3))
+    daily = 0.7 * np.sin(2 * np.pi * (time_s / DAY_S - 0.3))
     slow = 0.6 * low_pass_noise(rng, n, 90 * MINUTE / interval_s)
     fast = 0.45 * low_pass_noise(rng, n, 15 * MINUTE / interval_s)
     return 1 / (1 + np.exp(-(0.6 + daily + slow + fast)))

@@ -70,3 +70,11 @@ def quiet_stderr():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def frozen_session(data):
+    """A session of the bytes of a frozen GraphDef."""
+    graph, definition = tf.Graph(), tf.compat.v1.GraphDef.FromString(data)
+    with graph.as_default():
+        tf.import_graph_def(definition, name="")
+    return session(graph)

@@ -10,7 +10,9 @@ only the output needs (the head) stands after the loop. Where a whole sequence i
 body moves the sequence found so far by one and puts its row at the end: STRIDED_SLICE and
 CONCATENATION keep the shape that the WHILE was prepared for, and 1.15 has both.
 
-Two kernels decide what is written here. SLICE with constants is no way to take or move a row: once
+Kernels decide what is written here. tflite-runtime's XNNPACK takes a CONCATENATION of two to four
+and then stops at a window that is resized after a call, so the new row is joined four times over
+and three of them are cut off with the oldest. SLICE with constants is no way to take or move a row: once
 the window was resized LiteRT stops at it, and tflite-runtime writes beyond its memory. TFLite Micro
 has no GATHER of int16, so there the row is a SLICE whose start is computed. The step's number is a
 vector of one, as a scalar would take an axis from the row.
@@ -21,8 +23,9 @@ import numpy as np
 
 from kit.runtime import flatbuffer
 from kit.runtime.flatbuffer import BOOL, FLOAT32, INT8, INT16, INT32
+from kit.runtime.forms import FORMS
 
-INPUT = "series"
+INPUT = FORMS["loop"].first_input
 VERSIONS = {("GATHER", INT8): 2, ("STRIDED_SLICE", INT8): 2, ("CONCATENATION", INT8): 2,
             ("CONCATENATION", INT16): 3, ("SLICE", INT16): 4, ("MUL", INT8): 2, ("MUL", INT16): 4,
             ("ADD", INT8): 2, ("ADD", INT16): 3, ("QUANTIZE", INT8): 2, ("QUANTIZE", INT16): 2}
@@ -389,13 +392,13 @@ def _room(main, source, kind, row, count):
 def _moved_on(body, sequence, row, turned):
     """The sequence without its first row, the new row at its end; or the other way round."""
     kind, (_, count, width) = body.kind(sequence), body.shape(sequence)
-    row = _reshaped(body, row, [1, 1, width])
-    longer = body.op("CONCATENATION", [row, sequence] if turned else [sequence, row],
-                     [1, count + 1, width], kind, axis=1)
-    begin, end = ((0, 0, 0), (0, -1, 0)) if turned else ((0, 1, 0), (0, 0, 0))
+    rows = [_reshaped(body, row, [1, 1, width])] * 4
+    longer = body.op("CONCATENATION", rows + [sequence] if turned else [sequence] + rows,
+                     [1, count + 4, width], kind, axis=1)
+    begin, end = ((0, 3, 0), (0, -1, 0)) if turned else ((0, 1, 0), (0, -3, 0))
     return body.op("STRIDED_SLICE", [longer, body.numbers(*begin), body.numbers(*end),
                                      body.numbers(1, 1, 1)], [1, count, width], kind,
-                   begin_mask=7 if turned else 5, end_mask=5 if turned else 7)
+                   begin_mask=5, end_mask=5)
 
 
 def _reshaped(graph, place, shape):

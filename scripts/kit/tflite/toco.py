@@ -1,7 +1,6 @@
 """1.15's converter from a frozen graph to a .tflite, and what to make sure of in the result."""
 import collections
 import faulthandler
-import hashlib
 import os
 import pickle
 import sys
@@ -9,6 +8,7 @@ import sys
 import numpy as np
 
 from kit.base.cli import UserError
+from kit.base.digest import sha256_of
 from kit.runtime import flatbuffer
 from kit.tf.tf115 import quiet_stderr, tf
 
@@ -203,7 +203,7 @@ def facts(data, form, precision):
     model = flatbuffer.read(data)
     graph = model["subgraphs"][0]
     found = {"form": form, "precision": precision, "size_bytes": len(data),
-             "sha256": hashlib.sha256(data).hexdigest(),
+             "sha256": sha256_of(data),
              "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
              "operators": operator_list(model)}
     if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are

@@ -5,7 +5,8 @@ Run in an environment of its own, as the packages need a newer Python than the p
     python3.11 -m venv /tmp/references
     /tmp/references/bin/pip install numpy==1.26.4 scikit-learn prts==1.0.0.3 vus==0.0.6
     /tmp/references/bin/pip install --no-deps TSB-AD==1.5
-    /tmp/references/bin/python tests/detection/references/make_metrics.py tests/detection/references/metrics.json
+    /tmp/references/bin/python tests/detection/references/make_metrics.py \\
+        tests/detection/references/metrics.json
 
 vus, TSB_AD : volumes, with as many thresholds as samples (their default is 250 by rank)
 vus.affiliation : the authors' affiliation code (ahstat/affiliation-metrics-py), as bundled

@@ -1,0 +1,23 @@
+"""How the model of each precision is made from a frozen graph. One function each.
+
+Each takes the path of the .pb, its signature and the calibration Samples (None where the precision
+needs none), and gives a Model dict. The facts of a precision stand in kit.runtime.precisions.
+"""
+from kit.tflite import toco
+
+
+def float32(pb_path, signature, calibration):
+    return toco.converted(pb_path, signature)
+
+
+def dynamic(pb_path, signature, calibration):
+    return toco.converted(pb_path, signature, dynamic=True)
+
+
+def int8(pb_path, signature, calibration):
+    from kit.tflite.quantize import quantized
+
+    return quantized(toco.converted(pb_path, signature), signature, calibration)
+
+
+MAKERS = {make.__name__: make for make in (float32, dynamic, int8)}
