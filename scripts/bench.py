@@ -28,6 +28,7 @@ from kit.record.samples import read_samples
 from kit.runtime.files import form_and_precision, tflite_files
 from kit.runtime.forms import FORMS
 from kit.runtime.runtimes import RUNTIMES
+from kit.runtime.verifier import model_file
 
 LITERT, PEERS = RUNTIMES["ai_edge_litert"], ".venv-peers"
 WINDOWS, STREAM, CALIBRATION = 200, 2000, 100
@@ -41,7 +42,7 @@ class Case(NamedTuple):
     name: str
     what: str  # window or step
     worker: tuple  # (environment, number): cases with the same one share a process
-    kind: str  # of kit.bench.contenders
+    contender: str  # a key of kit.bench.contenders.CONTENDERS
     arguments: dict
     path: str = ""  # of its file, for the size
 
@@ -117,6 +118,8 @@ def own_cases(folder):
     paths = tflite_files(folder)
     if not paths:
         raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
+    for path in paths.values():
+        model_file(path)  # no time of an altered one
     return [tflite_case("%s, %s" % (name, runtime.name), runtime, os.path.abspath(path), what(name))
             for name, path in paths.items() for runtime in RUNTIMES.values()]
 
@@ -142,7 +145,7 @@ def peer_cases(bench):
              calibration=os.path.join(bench.scratch, "calibration.npy"), output=path)
         case = tflite_case(name, LITERT, path, "window")
         cases.append(case if keras == "2" else
-                     case._replace(kind="foreign", arguments={"path": path}))
+                     case._replace(contender="foreign", arguments={"path": path}))
     for precision in ("float32", "dynamic"):
         path = os.path.join(bench.scratch, precision + ".onnx")
         made("onnx", weights=bench.weights, steps=bench.steps, precision=precision, output=path)
@@ -223,7 +226,7 @@ def loaded(case, worker, bench):
     output = os.path.join(bench.scratch, "output.npy")
     samples = os.path.join(bench.scratch, (case.what or "window") + ".npy")
     try:
-        worker.ask("load", name=case.name, kind=case.kind, samples=samples, output=output,
+        worker.ask("load", name=case.name, contender=case.contender, samples=samples, output=output,
                    **case.arguments)
     except Refused as refusal:
         return {"refused": str(refusal)}

@@ -31,12 +31,17 @@ from typing import NamedTuple
 
 from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
 from kit.base.digest import sha256
+from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.record.samples import read_samples
 from kit.runtime import files
 from kit.runtime.flatbuffer import merge_constants
 from kit.runtime.forms import FORMS
 from kit.runtime.precisions import PRECISIONS
+
+END = {"name": Text, "shape": [Whole(low=1, high=1 << 20)]}
+SIGNATURE = {  # of the .json beside a .pb
+    "form": Text, "inputs": [END], "outputs": [END], "fused_activations": Optional([Text])}
 
 
 class Job(NamedTuple):
@@ -124,8 +129,7 @@ def signature_of(pb_path):
     """The .json beside a frozen graph."""
     path = os.path.splitext(pb_path)[0] + ".json"
     signature = read_json(path)
-    if not {"form", "inputs", "outputs"} <= set(signature):
-        raise UserError("%s: not the description of a frozen graph; run freeze again" % path)
+    expect(signature, SIGNATURE, path)
     return signature
 
 

@@ -74,7 +74,7 @@ def test_difference_does_not_grow_over_ten_thousand_steps(table, precision):
 @pytest.mark.parametrize("form", ["window", "step"])
 def test_int8_error_is_a_few_hundredths_of_the_outputs_spread(table, form):
     parity = facts(table, form + "_int8")["parity"]
-    assert parity["mean_abs_diff"] < 0.03 * parity["output_std"]
+    assert parity["mean_abs_diff"] < 0.02 * parity["output_std"]
 
 
 @pytest.mark.parametrize("form", ["window", "step"])
@@ -204,7 +204,7 @@ def test_outside_the_bound_an_older_file_stays(folder, tmp_path):
 
 
 def test_table_with_a_cell_outside_the_bound_is_an_error(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(convert, "FORMS", ("step",))
+    monkeypatch.setattr(convert, "FORMS", {"step": convert.FORMS["step"]})
     with pytest.raises(UserError, match="bound, and not written: step dynamic, step int8"):
         run(folder, tmp_path, "--form", "all", "--bound", "1e-9",
             "--calibration", str(folder / "stream.npy"))

@@ -1,12 +1,15 @@
 """dvc.yaml against the code: what a stage runs is what it depends on."""
 import ast
+import glob
 import os
+import re
 
 import pytest
 import yaml
 
 from conftest import ROOT
-
+from kit.base.params import load_params
+from kit.rebuild.stages import expand, load_pipeline, path_of
 
 MACHINE = "scripts/kit/source/machine.py"
 
@@ -47,6 +50,12 @@ def closure(source):
     return reached
 
 
+def expanded():
+    """Every stage as DVC runs it."""
+    return expand(load_pipeline(os.path.join(ROOT, "dvc.yaml")), load_params(
+        os.path.join(ROOT, "params.yaml")))
+
+
 def script_of(stage):
     shell, launcher, name = STAGES[stage]["cmd"].split()[:3]
     assert (shell, launcher) == ("sh", "scripts/run"), "every stage starts through the launcher"
@@ -55,12 +64,13 @@ def script_of(stage):
 
 def sources(stage):
     """The scripts, rooms and modules that a stage lists as dependencies."""
-    return {dep for dep in STAGES[stage]["deps"] if dep.startswith("scripts/")}
+    return {dep for dep in STAGES[stage]["deps"] if dep.startswith("scripts")}
 
 
 def rooms(modules):
-    """scripts/kit/base/cli.py -> scripts/kit/base; what is in no room stays."""
-    return {os.path.dirname(path) if path.startswith("scripts/kit/") else path for path in modules}
+    """scripts/kit/base/cli.py -> scripts/kit/base, a folder in it too; what is in no room stays."""
+    return {"/".join(path.split("/")[:3]) if path.startswith("scripts/kit/") else path
+            for path in modules}
 
 
 def test_the_closure_follows_imports_inside_functions():
@@ -72,7 +82,7 @@ def test_the_closure_follows_imports_inside_functions():
 def test_a_stage_depends_on_its_script_and_on_every_room_that_it_reaches_and_no_other(stage):
     expected = rooms(closure(script_of(stage))) | {"scripts/run"}
     if stage == "attest":  # hashes what every stage depends on
-        expected |= {dep for other in STAGES for dep in sources(other)}
+        expected = {"scripts"}
     listed = sources(stage) - {MACHINE}  # the source, beside its own room
     assert listed == expected - {MACHINE}
     assert "requirements.lock" in STAGES[stage]["deps"]
@@ -84,7 +94,7 @@ def test_rooms_do_not_import_in_a_circle():
         for name in names:
             if name.endswith(".py"):
                 path = os.path.relpath(os.path.join(folder, name), ROOT)
-                reads.setdefault(os.path.dirname(path), set()).update(rooms(imports(path)))
+                reads.setdefault(*rooms([path]), set()).update(rooms(imports(path)))
     while reads:
         leaves = [room for room, others in reads.items() if not (others & set(reads)) - {room}]
         assert leaves, "a circle among %s" % sorted(reads)
@@ -113,6 +123,23 @@ def test_paths_in_the_command_are_dependencies_or_outputs(stage):
         if word.startswith(("data/", "models/", "reports/")):
             assert any((path + "/").startswith(word + "/") or word.startswith(path + "/")
                        for path in known), word
+
+
+BY_HAND = ("reports/runtimes", "reports/bench", "reports/seeds", "reports/compare")  # write there
+
+
+def test_paths_that_are_defaults_elsewhere_are_those_of_the_pipeline():
+    outs = {path_of(out) for spec in expanded() for out in spec.outs}
+    sources = ["Makefile"] + glob.glob(os.path.join(ROOT, "scripts", "*.py"))
+    found = set()
+    for source in sources:
+        with open(os.path.join(ROOT, source)) as file:
+            text = re.sub(r'""".*?"""', "", file.read(), flags=re.S)  # docstrings show examples
+        found |= set(re.findall(r"\b(?:data|models|reports)/[\w./]+\w", text))
+    assert "models/convert/step_int8.tflite" in found
+    for path in found:
+        assert path.startswith(BY_HAND) or path in outs or any(
+            out.startswith(path + "/") for out in outs), path
 
 
 def test_uncached_outputs_belong_to_evaluate_and_report_alone():

@@ -8,7 +8,7 @@ import yaml
 import results
 from conftest import ROOT
 from kit.base.cli import UserError, read_json
-from kit.page.results import HEADLINE, group_of, grouped, written
+from kit.page.results import HEADLINE
 
 METRICS = {
     "floor_all": {"vus_pr": 0.04, "auc_pr": 0.027, "event_recall": 1.0,
@@ -55,19 +55,6 @@ def test_without_labels_the_table_shows_what_there_is():
     assert [line.split() for line in results.table(metrics, {})] == [
         ["detector", "alarms_per_day", "score_median"], ["model", "files"],
         ["keras", "0.50", "0.25"]]
-
-
-def test_a_model_file_of_any_name_is_a_model():
-    assert group_of("my_pump") == group_of("fused_dynamic") == "model files"
-    assert [group for group, _ in grouped({"my_pump": {}})] == ["model files"]
-
-
-@pytest.mark.parametrize("key, value, text", [
-    ("vus_pr", 0.12345, "0.123"), ("median_delay_s", 60.0, "60"), ("bytes", 23168, "23,168"),
-    ("other", 0.00012345, "0.000123"), ("other", 12345.6, "12,346"), ("other", None, "–"),
-    ("other", "step_float32", "step_float32")])
-def test_how_a_number_is_written(key, value, text):
-    assert written(key, value) == text
 
 
 def test_the_script_prints_the_table_the_sizes_and_where_the_report_is(tmp_path, capsys):

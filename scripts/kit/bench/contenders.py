@@ -28,9 +28,9 @@ def run_all(runtime, model, samples, outputs):
         np.save(target, contender.outputs(np.load(source)))
 
 
-def load(name, kind, samples, output, **arguments):
-    """Make a contender of that kind, run it on samples (.npy), keep its output (.npy)."""
-    _loaded[name] = KINDS[kind](**arguments)
+def load(name, contender, samples, output, **arguments):
+    """Make a contender, run it on samples (.npy), keep its output (.npy)."""
+    _loaded[name] = CONTENDERS[contender](**arguments)
     np.save(output, _loaded[name].outputs(np.load(samples)))
 
 
@@ -260,6 +260,6 @@ def _aligned(values):
     return room[start:start + values.size]
 
 
-KINDS = {"tflite": TFLite, "live": Live, "foreign": Foreign, "onnx": Onnx, "numpy": Numpy,
+CONTENDERS = {"tflite": TFLite, "live": Live, "foreign": Foreign, "onnx": Onnx, "numpy": Numpy,
          "c": C, "peak": Peak}
 COMMANDS = {"run": run, "run_all": run_all, "load": load, "measure": measure}

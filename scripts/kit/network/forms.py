@@ -67,9 +67,9 @@ def frozen(network, form, steps, path="the model"):
     """The network in one form; UserError names the layer that the form cannot hold."""
     if form == "step":
         graph, states = graphs.step_graph(network, path)
-        inputs = [("sample", (network.channels,))] + [(name, (size,)) for name, size in states]
+        inputs = [("sample", (network.channels,))] + states
         outputs = [("output", step_shapes(network)[-1])] + [
-            ("next_" + name, (size,)) for name, size in states]
+            ("next_" + name, shape) for name, shape in states]
         definition = graph.as_graph_def()
     elif form == "window":
         definition = graphs.window_graph(network, steps).as_graph_def()

@@ -8,7 +8,8 @@ over the steps makes one vector of a sequence.
 from typing import NamedTuple
 
 from kit.base.cli import UserError
-from kit.network.description import RECURRENT, shapes
+from kit.network.description import shapes
+from kit.network.kinds import KINDS
 
 
 class Piece(NamedTuple):
@@ -44,7 +45,7 @@ def pieces(network, steps, path="the model"):
                                 "the window form" % (path, layer.name))
             found += pending.piece(True)
             pending, whole = _Pending(network, flat=True), False
-        elif layer.kind in RECURRENT:
+        elif KINDS[layer.kind].recurrent:
             if not whole:
                 raise UserError("%s: no loop form: layer '%s' takes steps that are made of one "
                                 "vector; use the window form" % (path, layer.name))

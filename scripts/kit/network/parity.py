@@ -3,7 +3,8 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.description import NESTED, RECURRENT
+from kit.network.description import NESTED
+from kit.network.layers.recurrent import KINDS as RECURRENT
 from kit.record.samples import Samples
 from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
@@ -132,7 +133,7 @@ def _twin_layer(layer, sequences):
     for key in ("batch_input_shape", "name"):
         config.pop(key, None)
     kind = layer.__class__.__name__
-    if sequences and kind in RECURRENT + ("RNN",):
+    if sequences and (kind in RECURRENT or kind == "RNN"):
         config["return_sequences"] = True
     for described in (config, config.get("layer", {}).get("config", {})):
         if "return_sequences" in described:

@@ -153,7 +153,8 @@ def whole_fused_ops(model, signature):
     graph, = model["subgraphs"]
     activations = iter(signature.get("fused_activations", ()))
     unpacked = {int(operator["outputs"][0]): operator for operator in graph["operators"]
-                if _kind(model, operator) == "DEQUANTIZE"}
+                if _kind(model, operator) == "DEQUANTIZE" and graph["tensors"][
+                    operator["inputs"][0]].get("type", 0) == flatbuffer.INT8}
     for operator in graph["operators"]:
         if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
             operator["options"] = dict(operator["options"], time_major=False,

@@ -1,0 +1,6 @@
+"""Every kind of layer by its name in Keras: what the reader, the shapes and the forms ask."""
+from kit.network.layers import activations, dense, normalisation, recurrent, shape, wrappers
+
+KINDS = {}
+for _module in (recurrent, wrappers, dense, normalisation, activations, shape):
+    KINDS.update(_module.KINDS)

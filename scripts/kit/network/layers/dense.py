@@ -1,0 +1,33 @@
+"""Dense, and the layers that do nothing at inference."""
+import numpy as np
+
+from kit.network.layers.activations import activation
+from kit.network.layers.kind import Dropped, Layer, Pointwise, check_arrays
+
+
+class Dense(Pointwise):
+    def read(self, path, name, config, arrays):
+        options = {"units": config["units"],
+                   "activation": activation(path, name, config["activation"])}
+        return Layer("Dense", name, options, dict(zip(("kernel", "bias"), arrays)))
+
+    def array_counts(self, config):
+        return 1 + config["use_bias"], 0
+
+    def shape(self, layer, shape):
+        return shape[:-1] + (layer.options["units"],)
+
+    def check(self, path, layer, shape):
+        units = layer.options["units"]
+        check_arrays(path, layer, {"kernel": (shape[-1], units), "bias": (units,)}, ["kernel"])
+
+    def apply(self, ops, layer, x):
+        kernel = layer.weights["kernel"]
+        bias = layer.weights.get("bias", np.zeros(kernel.shape[1], np.float32))
+        return ops.linear(kernel, bias, layer.options["activation"], "dense")(x)
+
+
+KINDS = {"Dense": Dense()}
+KINDS.update((name, Dropped()) for name in (
+    "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
+    "ActivityRegularization"))

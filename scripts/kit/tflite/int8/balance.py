@@ -1,0 +1,105 @@
+"""What is joined with a state, multiplied by a constant so that both have one range."""
+import numpy as np
+
+from kit.tflite.int8.graph import MOVES, replace
+from kit.tflite.int8.scales import SAME_RANGE
+from kit.tflite.int8.ties import tied
+
+
+def balance(graph, observed, signature):
+    """Multiply what is joined with a state by a constant, so that both have one range.
+
+    The sample's int8 values stay what they are, and the weights are divided by the constant.
+    """
+    ranges, done = tied(graph, signature).ranges(observed), set()
+    rescaler = Rescaler(graph)
+    for operator in list(graph.operators):
+        if graph.kind(operator) != "CONCATENATION" or len(operator["inputs"]) != 2:
+            continue
+        part, state = (int(place) for place in operator["inputs"])
+        if part not in ranges or state not in ranges:
+            continue
+        ratio = max(ranges[part], 1e-6) / max(ranges[state], 1e-6)
+        source = rescaler.source(part)
+        if not 1 / SAME_RANGE < ratio < SAME_RANGE and source not in done:
+            done |= {source, rescaler.rescale(source, np.float32(1 / ratio))}
+    rescaler.finish()
+
+
+class Rescaler:
+    """Puts products with constants into a graph; weights that undo one are made once."""
+
+    def __init__(self, graph):
+        self.graph, self.consumers, self.producers = graph, graph.consumers(), graph.producers()
+        self.products = {}  # source -> its MUL
+        self.factors, self.weights = {}, {}  # factor, (weights, column, factor) -> place
+
+    def source(self, place):
+        """The tensor that `place` is a part of: back through what only moves values."""
+        while place in self.producers and self.graph.kind(self.producers[place]) in MOVES:
+            place = self.graph.moved(self.producers[place])
+        return place
+
+    def rescale(self, source, factor):
+        """Put source * factor in place of source, undone in the weights; the place of the product,
+        or None where something else reads the source too."""
+        graph = self.graph
+        readers = products(graph, self.consumers, source)
+        if readers is None or source in [int(p) for p in graph.body["outputs"]]:
+            return None
+        scaled = graph.add_tensor("scaled_" + graph.tensors[source]["name"],
+                                  graph.tensors[source]["shape"])
+        product = graph.product(source, self._factor(factor), scaled)
+        for operator in self.consumers[source]:
+            replace(operator, source, scaled)
+        self.products[source], self.producers[scaled] = product, product
+        self.consumers[scaled], self.consumers[source] = self.consumers[source], [product]
+        for operator, weights, start, width in readers:
+            replace(operator, weights, self._divided(weights, start, width, factor))
+        return scaled
+
+    def _factor(self, factor):
+        """The place of a factor."""
+        if factor not in self.factors:
+            self.factors[factor] = self.graph.add_tensor("factor", (), values=factor)
+        return self.factors[factor]
+
+    def _divided(self, weights, start, width, factor):
+        """The place of the weights with some of their columns divided by the factor."""
+        key = weights, start, factor
+        if key not in self.weights:
+            values = self.graph.constant(weights).copy()
+            values[:, start:start + width] /= factor
+            self.weights[key] = self.graph.add_tensor("divided", values.shape, values=values)
+        return self.weights[key]
+
+    def finish(self):
+        """Put each product after what makes its source."""
+        ordered = [self.products[place] for place in self.products if place not in self.producers]
+        for operator in self.graph.operators:
+            ordered.append(operator)
+            ordered += [self.products[int(place)] for place in operator["outputs"]
+                        if int(place) in self.products]
+        self.graph.operators[:] = ordered
+
+
+def products(graph, consumers, source):
+    """[(FULLY_CONNECTED, weights, first column, columns), ...] that read a tensor or parts of it;
+    None when something else reads it too."""
+    found, todo = [], [(source, 0, None)]
+    while todo:
+        place, start, width = todo.pop()
+        for operator in consumers.get(place, ()):
+            kind = graph.kind(operator)
+            if kind in MOVES and width is None:
+                todo += [(int(out), 0, None) for out in operator["outputs"]]
+            elif kind == "CONCATENATION" and width is None:
+                sizes = [int(graph.tensors[p]["shape"][-1]) for p in operator["inputs"]]
+                which = [int(p) for p in operator["inputs"]].index(place)
+                todo.append((int(operator["outputs"][0]), sum(sizes[:which]), sizes[which]))
+            elif kind == "FULLY_CONNECTED" and operator["inputs"][0] == place:
+                columns = width or int(graph.tensors[place]["shape"][-1])
+                found.append((operator, int(operator["inputs"][1]), start, columns))
+            else:
+                return None
+    return found

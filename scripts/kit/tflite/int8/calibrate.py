@@ -1,0 +1,64 @@
+"""What every tensor of a float model holds on calibration data."""
+import numpy as np
+
+from kit.runtime import flatbuffer
+from kit.runtime.flatbuffer import FLOAT32
+
+WINDOWS, SAMPLES, KEPT_SAMPLES = 100, 30000, 4000
+MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
+
+
+def observe(graph, signature, samples):
+    """What each computed tensor holds on the calibration data: place -> (n, elements) float32."""
+    computed = [place for place in range(len(graph.tensors))
+                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32]
+    run = _interpreter(graph, signature, computed)
+    runs = _step_runs if signature["form"] == "step" else _window_runs
+    found = {place: [] for place in computed}
+    per_run = sum(int(np.prod(graph.tensors[place]["shape"])) for place in computed)
+    for _ in runs(run, signature, samples, MOST_VALUES // per_run):
+        for place in computed:
+            found[place].append(run.get_tensor(place).ravel())
+    return {place: np.stack(values) for place, values in found.items()}
+
+
+def _interpreter(graph, signature, outputs):
+    """An interpreter of the float model that keeps every computed tensor."""
+    from kit.tf.tf115 import tf
+
+    body = dict(graph.body, outputs=np.array(outputs, np.int32), inputs=np.array(
+        [graph.places[item["name"]] for item in signature["inputs"]], np.int32))
+    run = tf.lite.Interpreter(model_content=flatbuffer.write(dict(graph.model, subgraphs=[body])))
+    run.allocate_tensors()
+    return run
+
+
+def _window_runs(run, signature, samples, most):
+    place = run.get_input_details()[0]["index"]
+    for window in samples.windows(max(8, min(WINDOWS, most)), extremes=True):
+        run.set_tensor(place, window[None])
+        yield run.invoke()
+
+
+def _step_runs(run, signature, samples, most):
+    """The recurrence along each sequence of the data; yields where observations are kept."""
+    sample, *states = [item["index"] for item in run.get_input_details()]
+    names = {item["name"]: item["index"] for item in run.get_output_details()}
+    after = [names[item["name"]] for item in signature["outputs"][1:]]
+    length = samples.sequences.shape[1]
+    picks = np.linspace(0, len(samples.sequences) - 1,
+                        max(1, min(len(samples.sequences), SAMPLES // length))).astype(int)
+    total = len(picks) * min(length, SAMPLES)
+    every = max(1, total // max(100, min(KEPT_SAMPLES, most)))
+    extremes, count = set(samples.extremes), 0
+    for pick in picks:
+        held = [np.zeros(item["shape"], np.float32) for item in signature["inputs"][1:]]
+        for number, x in enumerate(samples.sequences[pick][:SAMPLES]):
+            run.set_tensor(sample, x[None])
+            for place, value in zip(states, held):
+                run.set_tensor(place, value)
+            run.invoke()
+            if count % every == 0 or pick * length + number in extremes:
+                yield
+            held = [run.get_tensor(place) for place in after]
+            count += 1

@@ -1,0 +1,136 @@
+"""The integer model of a float one whose tensors have got their scales."""
+import numpy as np
+
+from kit.runtime.flatbuffer import INT8, INT32
+from kit.tflite.int8.graph import MOVES, described, only_used_codes
+from kit.tflite.int8.rounding import round_weights, step_of
+from kit.tflite.int8.scales import steps_of, through
+
+TYPES = {INT8: np.int8, INT32: np.int32}
+
+
+def emit(graph, observed, scales, scheme):
+    """Turn the float Model dict into the integer one."""
+    emitter = Emitter(graph, observed, scales, scheme)
+    for operator in list(graph.operators):
+        emitter.operator(operator)
+    for place, scale in scales.items():
+        graph.tensors[place].update(type=scheme.type, quantization=described(scale))
+    graph.body["operators"] = emitter.operators
+    return only_used_codes(graph.model)
+
+
+class Emitter:
+    """Writes operators of integers; each constant at each scale that is asked for is made once."""
+
+    def __init__(self, graph, observed, scales, scheme):
+        self.graph, self.scales, self.scheme, self.operators = graph, scales, scheme, []
+        self.rows = inputs_of_products(graph, observed)
+        self.product_scales = _scales_of_products(graph, scales)
+        self.constants = {}  # (place, scale or None) -> place
+        self.moved = {}  # (place, scale) -> place
+        self.products = {}  # (weights, bias, scale of the input) -> [place, place]
+
+    def operator(self, operator):
+        """Write one operator, and before it what brings its inputs to its scale."""
+        kind, inputs = self.graph.kind(operator), [int(place) for place in operator["inputs"]]
+        if kind == "FULLY_CONNECTED":
+            inputs = self._product(*inputs)
+        elif kind == "CONCATENATION":
+            out = self.scales[int(operator["outputs"][0])]
+            inputs = [self._at_scale(place, out) for place in inputs]
+        elif kind not in MOVES:
+            inputs = [place if place in self.scales else self._constant(place)
+                      for place in inputs]
+        version = max(self.scheme.versions.get(kind, 1), self.graph.version(operator))
+        self.operators.append(dict(operator, inputs=np.array(inputs, np.int32),
+                                   opcode_index=self.graph.opcode(kind, version)))
+
+    def _product(self, source, weights, bias=-1):
+        """Places of a FULLY_CONNECTED's input, weights and bias."""
+        scale = self.scales.get(source, self.product_scales[weights])
+        if source not in self.scales:
+            source = self._constant(source, scale)
+        key = weights, bias, scale
+        if key not in self.products:
+            self.products[key] = self._product_constants(*key)
+        return [source] + self.products[key]
+
+    def _product_constants(self, place, bias, scale):
+        """Places of the int8 weights and of the bias, which takes up what rounding loses."""
+        graph, rows, weights = self.graph, self.rows[place], self.graph.constant(place)
+        bias = graph.constant(bias) if bias >= 0 else np.zeros(len(weights), np.float32)
+        step = step_of(weights)
+        rounded = round_weights(weights, step, rows)
+        seen = through(rows.astype(np.float64), *scale, limit=self.scheme.limit)
+        lost = mean_loss(weights, rounded * step, rows, seen)
+        unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
+        whole = np.clip(np.rint((bias + lost) / unit), -2 ** 31, 2 ** 31 - 1).astype(
+            TYPES[self.scheme.bias_type])
+        name = graph.tensors[place]["name"]
+        return [graph.add_tensor(name, weights.shape, INT8, rounded, (step, 0)),
+                graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole,
+                                 (unit, 0))]
+
+    def _at_scale(self, place, wanted):
+        """A joined part at the joined vector's scale: as it is, as a constant, or by QUANTIZE."""
+        if place not in self.scales:
+            return self._constant(place, wanted)
+        if self.scales[place] == wanted:
+            return place
+        key = place, wanted
+        if key not in self.moved:
+            self.moved[key] = self._quantize(place, wanted)
+        return self.moved[key]
+
+    def _quantize(self, place, wanted):
+        """Write a QUANTIZE; the place of its output."""
+        graph, tensor = self.graph, self.graph.tensors[place]
+        out = graph.add_tensor(tensor["name"] + "_moved", tensor["shape"], self.scheme.type, None,
+                               wanted)
+        self.operators.append({
+            "opcode_index": graph.opcode("QUANTIZE", self.scheme.versions["QUANTIZE"]),
+            "inputs": np.array([place], np.int32), "outputs": np.array([out], np.int32)})
+        return out
+
+    def _constant(self, place, scale=None):
+        """The place of a constant in integers, at a scale of its own where none is asked for."""
+        key = place, scale
+        if key not in self.constants:
+            values, limit = self.graph.constant(place), self.scheme.limit
+            top = float(np.abs(values).max()) if values.size else 0.0
+            scale = scale or (float(np.float32(top / limit)) if top > 1e-6 else 1 / 128, 0)
+            steps = steps_of(values, *scale, limit=limit).astype(TYPES[self.scheme.type])
+            self.constants[key] = self.graph.add_tensor(
+                self.graph.tensors[place]["name"], values.shape, self.scheme.type, steps, scale)
+        return self.constants[key]
+
+
+def mean_loss(weights, rounded, rows, seen):
+    """What a product (out,) loses in the mean when weights (out, in) and inputs (n, in) are rounded
+    to `rounded` and `seen`."""
+    return rows.mean(0, dtype=np.float64) @ weights.T - seen.mean(0) @ rounded.T
+
+
+def inputs_of_products(graph, observed):
+    """Weights place -> the rows (n, columns) that calibration multiplied with them."""
+    found = {}
+    for operator in graph.operators:
+        if graph.kind(operator) == "FULLY_CONNECTED":
+            source, weights = (int(place) for place in operator["inputs"][:2])
+            columns = graph.tensors[weights]["shape"][1]
+            rows = observed[source] if source in observed else graph.constant(source)
+            found.setdefault(weights, []).append(rows.reshape(-1, columns))
+    return {weights: np.concatenate(rows) for weights, rows in found.items()}
+
+
+def _scales_of_products(graph, scales):
+    """Weights -> the scale of what they are multiplied with; a constant (the zero state) takes
+    that of later steps."""
+    found = {}
+    for operator in graph.operators:
+        if graph.kind(operator) == "FULLY_CONNECTED":
+            source, weights = (int(place) for place in operator["inputs"][:2])
+            if source in scales or weights not in found:
+                found[weights] = scales.get(source, (1 / 128, 0))
+    return found

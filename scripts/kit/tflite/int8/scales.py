@@ -1,0 +1,122 @@
+"""The scale and zero point of every tensor, from what calibration saw in it."""
+import numpy as np
+
+from kit.tflite.int8.ties import tied
+
+RIVALS = np.linspace(0.25, 1.0, 31)  # parts of the full range that are tried
+SEARCH_VALUES = 20000
+SYMMETRIC_RATIO = 3.0  # a range is symmetric round zero when its sides differ by less
+SAME_RANGE = 1.4  # parts of a joined vector whose ranges differ by less share a scale as they are
+
+
+def choose_scales(graph, observed, signature, scheme, fixed):
+    """Place -> (scale, zero point) of every computed tensor.
+
+    fixed : place -> (scale, zero point) where the values ask for one, beside those that the
+    scheme's operators ask for
+    """
+    ties, consumers = tied(graph, signature), graph.consumers()
+    ranges = ties.ranges(observed)
+    fixed = {**_fixed_by_operators(graph, scheme), **fixed}
+    joins = [operator for operator in graph.operators if graph.kind(operator) == "CONCATENATION"]
+    for operator in joins:
+        _tie_joined(operator, ties, ranges, fixed)
+    joined = {ties.find(int(operator["outputs"][0])) for operator in joins}
+    ends = {ties.find(graph.places[item["name"]])
+            for item in (signature["inputs"][0], signature["outputs"][0])}
+    scales = {}
+    for root, members in ties.groups(observed).items():
+        given = [fixed[place] for place in members if place in fixed]
+        values = np.concatenate([observed[place].ravel() for place in members])
+        readers = {graph.kind(operator) for place in members
+                   for operator in consumers.get(place, ())}
+        scale = given[0] if given else best_scale(
+            values, readers, whole=root in ends, symmetric=root in joined)
+        scales.update((place, scale) for place in members)
+    _cap_addends(graph, ties, observed, scales, joined | {ties.find(place) for place in fixed})
+    return scales
+
+
+def _fixed_by_operators(graph, scheme):
+    return {int(operator["outputs"][0]): scheme.fixed[graph.kind(operator)]
+            for operator in graph.operators if graph.kind(operator) in scheme.fixed}
+
+
+def _cap_addends(graph, ties, observed, scales, kept):
+    """An addend that nothing else reads needs no wider range than the sum, which is clipped.
+
+    kept : roots of groups that stay as they are. A sum with a constant does not cap: of 2 s - 1,
+    which ends at 1, 2 s ends at 2.
+    """
+    consumers = graph.consumers()
+    for root, members in ties.groups(observed).items():
+        readers = [reader for member in members for reader in consumers.get(member, ())]
+        if root in kept or not readers or any(
+                graph.kind(reader) != "ADD" or _shifts(graph, reader) for reader in readers):
+            continue
+        widest = max(scales[int(reader["outputs"][0])] for reader in readers)
+        if scales[members[0]][0] > widest[0]:
+            scales.update((member, widest) for member in members)
+
+
+def _shifts(graph, addition):
+    """True where one addend is a constant other than zero."""
+    return any(values is not None and values.any() for values in (
+        graph.constant(int(place)) for place in addition["inputs"]))
+
+
+def _tie_joined(operator, ties, ranges, fixed):
+    """Tie the parts of a joined vector to it where their ranges are alike."""
+    out = int(operator["outputs"][0])
+    parts = [int(place) for place in operator["inputs"] if int(place) in ranges]
+    held = {ties.find(place): place for place in fixed}
+    for part in parts:
+        clash = ties.find(part) in held and ties.find(out) in held and (
+            fixed[held[ties.find(part)]] != fixed[held[ties.find(out)]])
+        if not clash and ranges[part] * SAME_RANGE > max(ranges[p] for p in parts):
+            ties.tie(out, part)
+            held = {ties.find(place): place for place in fixed}
+
+
+def best_scale(values, readers=(), whole=False, symmetric=False):
+    """(scale, zero point) of int8 with the least mean square error after what reads the values.
+
+    readers : operator names; LOGISTIC or TANH measure the error after that function
+    whole : keep all that was seen in range; symmetric : zero point 0 where the sides are alike
+    """
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    top = max(-low, high)
+    if top < 1e-6:
+        return 1 / 128, 0  # never anything but zero: a denormal scale would stop newer runtimes
+    if symmetric and 1 / SYMMETRIC_RATIO < -low / max(high, 1e-12) < SYMMETRIC_RATIO:
+        low, high = -top, top
+    if whole:
+        return affine(low, high)
+    some = values[::max(1, len(values) // SEARCH_VALUES)].astype(np.float64)
+    after = np.tanh if "TANH" in readers else _sigmoid if "LOGISTIC" in readers else np.array
+    target = after(some)
+    rivals = [affine(max(low, -top * part), min(high, top * part)) for part in RIVALS]
+    errors = [np.mean((after(through(some, *rival)) - target) ** 2) for rival in rivals]
+    return rivals[int(np.argmin(errors))]
+
+
+def affine(low, high):
+    """(scale, zero point) of int8 for a range that holds zero; a symmetric one has no offset."""
+    if low == -high:
+        return float(np.float32(high / 127)), 0
+    scale = (high - low) / 255
+    return float(np.float32(scale)), int(np.clip(np.rint(-128 - low / scale), -128, 127))
+
+
+def through(values, scale, zero_point, limit=127):
+    """Values after a way through an integer type whose largest step is `limit`."""
+    return (steps_of(values, scale, zero_point, limit) - zero_point) * scale
+
+
+def steps_of(values, scale, zero_point, limit=127):
+    """Values in whole steps of an integer type, saturated."""
+    return np.clip(np.rint(values / scale) + zero_point, -limit - 1, limit)
+
+
+def _sigmoid(z):
+    return 1 / (1 + np.exp(-z))

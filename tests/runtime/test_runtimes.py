@@ -1,0 +1,25 @@
+"""The runtimes: what each is known to refuse, and how one that is not there is told."""
+import pytest
+
+from kit.runtime.precisions import PRECISIONS
+from kit.runtime.runtimes import RUNTIMES, Runtime, interpreter_class
+
+
+def test_what_a_runtime_refuses_is_a_precision():
+    for runtime in RUNTIMES.values():
+        assert set(runtime.refuses) <= set(PRECISIONS)
+
+
+def test_their_names_are_those_of_environments_that_can_be_built():
+    import os
+
+    from conftest import ROOT
+
+    for runtime in RUNTIMES.values():
+        assert runtime.venv == ".venv" or os.path.exists(
+            os.path.join(ROOT, "environments", runtime.name + ".lock"))
+
+
+def test_one_that_is_not_installed_is_an_import_error():
+    with pytest.raises(ImportError):
+        interpreter_class(Runtime("none", "no_such_runtime", "no_such_runtime", ".venv", {}))
