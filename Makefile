@@ -66,7 +66,8 @@ detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
 	@sh scripts/setup litert tflm
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
-		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
+		--scaler models/train/scaler.json --detectors reports/evaluate/detectors.json \
+		--alarms reports/evaluate/alarms.csv --out reports/runtimes $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers

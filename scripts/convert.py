@@ -12,7 +12,8 @@ in   a Keras .h5, or a frozen .pb with its .json beside it and the .h5 it came f
      data: .npy windows (n, steps, channels) or stream (n, channels) in the model's own units, or
      a record .csv with its --scaler
 out  the .tflite, and beside it a .json with what a device programmer needs: names, shapes, types,
-     scales, operators with versions, hashes, and the difference to Keras that was measured
+     scales, operators with versions, hashes, and the difference to Keras that was measured; and a
+     .golden.json, real inputs with the outputs and states that any runtime must give for them
 
 form       window  a fixed number of steps in, forecast out, each window from the zero state
            loop    as window, of any length: a WHILE over the steps, in a fraction of the memory
@@ -66,8 +67,10 @@ def main(argv):
         raise UserError("%s: the output's name must end in .tflite" % args.output)
     if args.c_array and not FORMS[form].streams:
         raise UserError("--c-array writes the step form, not the %s form" % form)
-    data, facts = convert(job_of(args), form, precision)
-    write(args.output, data, facts)
+    job = job_of(args)
+    data, facts = convert(job, form, precision)
+    write(args.output, data, facts, job.reference)
+    print("%s: %s" % (args.output, summary(facts)), file=sys.stderr)
     if args.c_array:
         from kit.tflite.carray import header
 
@@ -133,11 +136,17 @@ def signature_of(pb_path):
     return signature
 
 
-def write(path, data, facts):
-    """The .tflite and its .json; what was measured goes to the terminal."""
+def write(path, data, facts, reference):
+    """The .tflite, its .json, and a golden stream of the runtime that proved it."""
+    from kit.runtime.golden import golden_stream
+    from kit.runtime.interpreter import Model
+
+    model, stem = Model(data), os.path.splitext(path)[0]
+    stream = golden_stream(model, facts["precision"], reference.inputs(model.form))
     write_bytes(path, data)
-    write_json(os.path.splitext(path)[0] + ".json", facts)
-    print("%s: %s" % (path, summary(facts)), file=sys.stderr)
+    write_json(stem + ".json", facts)
+    write_json(stem + ".golden.json", dict({"file": os.path.basename(path),
+                                            "sha256": facts["sha256"]}, **stream))
 
 
 def summary(facts):
@@ -168,8 +177,7 @@ def convert_all(args):
             lines.append("%-6s %-8s -  %s" % (form, precision, error))
             outside += ["%s %s" % (form, precision)] * isinstance(error, OutsideBound)
             continue
-        write_bytes(path, data)
-        write_json(os.path.splitext(path)[0] + ".json", facts)
+        write(path, data, facts, job.reference)
         lines.append("%-6s %-8s %s" % (form, precision, summary(facts)))
     print("\n".join(lines))
     if not any("bytes;" in line for line in lines):

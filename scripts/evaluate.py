@@ -24,7 +24,7 @@ from kit.base.cli import (
     UserError, atomic_path, parser, progress, read_json, run, write_bytes, write_json,
 )
 from kit.base.params import load_params
-from kit.detection import baselines, metrics, scores
+from kit.detection import baselines, certificate, metrics, scores
 from kit.detection.forecasts import forecast_all, processes
 from kit.record.records import interval_s, labels, read_events, read_record
 from kit.record.stretches import runs
@@ -162,7 +162,8 @@ def parity(outputs, results, name):
     return dict({"forecast_mean_abs_diff": difference.mean(),
                  "forecast_max_abs_diff": difference.max(),
                  "output_std": found[known].astype(float).std()},
-                **compare(results[name], results["keras"]))
+                **compare(results[name], results["keras"]),
+                **certificate.changes(results[name][1], results["keras"][1]))
 
 
 def quantization_costs(results, table):

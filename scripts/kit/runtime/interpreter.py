@@ -26,6 +26,7 @@ class Model:
     """
 
     def __init__(self, source, runtime=None, threads=1):
+        _check_runtime(runtime)
         content = _content(source)
         self.runtime, self._interpreter = _running(content, runtime, threads)
         self.any_length = _says_any_length(content) and hasattr(
@@ -83,6 +84,16 @@ class Model:
         """Back to the zero state, before the first sample of a stream."""
         self._held = [state.quantized(np.zeros(state.shape, np.float32))
                       for state in self._states]
+
+    @property
+    def states(self):
+        """The states as they are now, as arrays in the file's own type."""
+        return self._held
+
+    @states.setter
+    def states(self, values):
+        self._held = [np.asarray(value, state.dtype).reshape(state.shape)
+                      for value, state in zip(values, self._states)]
 
     def _resize(self, shape):
         """Make the input's time axis as long as that of windows of this shape."""
@@ -142,6 +153,11 @@ def _requantizer(after, before):
     return None if same else lambda values: before.quantized(after.dequantized(values))
 
 
+def _check_runtime(name):
+    if name is not None and name not in RUNTIMES:
+        raise UserError("there is no runtime %s; one of %s" % (name, ", ".join(RUNTIMES)))
+
+
 def _content(source):
     """The bytes of a file, or the bytes that are given; UserError where they are altered or wrong."""
     data, described = (source, False) if isinstance(source, bytes) else verifier.model_file(source)
@@ -158,8 +174,6 @@ def _says_any_length(content):
 def _running(content, runtime, threads):
     """(name of the runtime, its interpreter of the file): of the wanted one, or of the first that
     is installed and takes the file; UserError with what the first one says when none does."""
-    if runtime is not None and runtime not in RUNTIMES:
-        raise UserError("there is no runtime %s; one of %s" % (runtime, ", ".join(RUNTIMES)))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     refusal = None
     for name in RUNTIMES if runtime is None else [runtime]:
