@@ -4,7 +4,7 @@ STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds tflite detect compare reproduce verify \
-	runtimes bench clean lock
+	runtimes soak bench clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -68,6 +68,10 @@ runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or th
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --detectors reports/evaluate/detectors.json \
 		--alarms reports/evaluate/alarms.csv --out reports/runtimes $(ARGS)
+
+soak: setup  ## every step file over ten million samples: drift, saturation, memory; ARGS="--samples 100000"
+	@sh scripts/run soak models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --out reports/soak $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers
