@@ -1,10 +1,10 @@
 # `make` alone explains the targets. DVC=dvc takes a DVC of your own.
 DVC ?= .venv-dvc/bin/dvc
-STAGES := generate train freeze convert evaluate report attest
+STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds tflite detect compare reproduce verify \
-	runtimes soak bench clean lock
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
+	reproduce verify firmware-report runtimes soak bench clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -14,8 +14,12 @@ help:  ## explain the targets
 setup:  ## build the environments from their locks; instant when nothing changed
 	@sh scripts/setup
 
+intact = sh scripts/run intact
+
 all: setup  ## environment, every stage through DVC, and a table of the results
+	@$(intact) --cache "$$($(DVC) cache dir)"
 	$(DVC) repro
+	@$(intact) --outputs || { $(DVC) repro && $(intact) --outputs; }
 	@sh scripts/run results reports/evaluate/metrics.json
 
 results: setup  ## the table of the results that are here now
@@ -38,6 +42,10 @@ smoke: setup  ## the whole pipeline on tiny params in a throwaway clone
 
 seeds: setup  ## the pipeline with two seeds more, for the spread of every metric
 	sh scripts/run seeds
+
+records: setup  ## the pipeline on records of your own, with labels: RECORDS=folder of logs and params
+	$(call need,RECORDS,say where they are: make records RECORDS=folder)
+	sh scripts/run records $(RECORDS) $(ARGS)
 
 compare: setup  ## two commits side by side: A=HEAD~3 B=HEAD
 	@sh scripts/run compare $(or $(A),HEAD~1) $(or $(B),HEAD) --page reports/compare
@@ -72,6 +80,12 @@ runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or th
 soak: setup  ## every step file over ten million samples: drift, saturation, memory; ARGS="--samples 100000"
 	@sh scripts/run soak models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --out reports/soak $(ARGS)
+
+firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, instructions a sample
+	@sh scripts/setup tflm
+	@sh scripts/run firmware_report models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --detector reports/evaluate/detectors.json \
+		--out reports/firmware $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit.base.cli import UserError, parser, progress, read_json, run, write_json, write_text
+from kit.base.cli import UserError, json_text, parser, progress, read_json, run, write_together
 from kit.bench.worker import Refused, Worker
 from kit.detection.certificate import changes, margin, scored
 from kit.record.records import read_record
@@ -57,8 +57,7 @@ def main(argv):
         if args.detectors:
             certified(rows, files, folders, args, scratch)
             text += "\n" + decision_table(rows)
-    write_text(args.out + ".md", text)
-    write_json(args.out + ".json", rows)
+    write_together({args.out + ".md": text, args.out + ".json": json_text(rows)})
     print(text, end="")
     wrong = ["%s in %s" % (item["file"], column) for item in rows
              for column, cell in item["runtimes"].items() if cell["status"] == "wrong"]

@@ -160,7 +160,7 @@ def looped(built, steps, channels):
     main.tensors[value]["name"] = "output"
     main.outputs = [value]
     model["subgraphs"][0] = main.finished()
-    ends = [[{"name": name, "shape": main.shape(place), "type": "float32"}]
+    ends = [[{"name": name, "shape": main.shape(place), "type": "float32", "role": "data"}]
             for name, place in ((INPUT, window), ("output", value))]
     return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
                    "any_length": not any(piece.flat for piece, _ in built)}

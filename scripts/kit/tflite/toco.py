@@ -10,6 +10,7 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.base.digest import sha256_of
 from kit.runtime import flatbuffer
+from kit.runtime.forms import states_of
 from kit.tf.tf115 import quiet_stderr, tf
 
 from tensorflow.lite.python import convert as _toco
@@ -199,13 +200,14 @@ def _kind(model, operator):
     return flatbuffer.op_name(code.get("builtin_code", 0))
 
 
-def facts(data, form, precision):
+def facts(data, form, precision, signature):
     """What the .json beside a .tflite holds of the file itself."""
     model = flatbuffer.read(data)
     graph = model["subgraphs"][0]
     found = {"form": form, "precision": precision, "size_bytes": len(data),
              "sha256": sha256_of(data),
-             "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
+             "inputs": _ends(graph, "inputs", signature),
+             "outputs": _ends(graph, "outputs", signature),
              "operators": operator_list(model)}
     if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
         found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
@@ -214,7 +216,7 @@ def facts(data, form, precision):
         check_int8(model)
         found["states_keep_their_scale"] = all(
             (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
-            for before, after in zip(found["inputs"][1:], found["outputs"][1:]))
+            for before, after in zip(states_of(found["inputs"]), states_of(found["outputs"])))
     return found
 
 
@@ -230,13 +232,15 @@ def check_int8(model):
                             % (number, flatbuffer.TYPES[kind], scale[0]))
 
 
-def _ends(graph, end):
-    found = []
+def _ends(graph, end, signature):
+    found, described = [], {item["name"]: item for item in signature[end]}
     for number, place in enumerate(graph[end]):
         tensor = graph["tensors"][place]
         item = {"name": tensor["name"], "number": number, "index": int(place),
                 "shape": [int(size) for size in tensor["shape"]],
                 "type": flatbuffer.TYPES[tensor.get("type", 0)]}
+        item.update((key, described[item["name"]][key]) for key in ("role", "layer")
+                    if key in described[item["name"]])
         if "quantization" in tensor:
             item["scale"] = float("%.9g" % tensor["quantization"]["scale"][0])
             item["zero_point"] = int(tensor["quantization"]["zero_point"][0])

@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 
+from kit.runtime.forms import states_of
 from kit.tflite.int8.graph import MOVES
 
 
@@ -43,7 +44,7 @@ def tied(graph, signature):
         role = re.sub(r"/t\d{4}/", "/", tensor["name"])
         if role != tensor["name"]:
             ties.tie(roles.setdefault(role, place), place)
-    for before, after in zip(signature["inputs"][1:], signature["outputs"][1:]):
+    for before, after in zip(states_of(signature["inputs"]), states_of(signature["outputs"])):
         ties.tie(graph.places[before["name"]], graph.places[after["name"]])
     for operator in graph.operators:
         if graph.kind(operator) in MOVES:
