@@ -15,13 +15,13 @@ before anything is written.
 import os
 import sys
 
-from kit.base.cli import UserError, parser, run, write_bytes, write_json
+from kit.base.cli import UserError, json_text, parser, run, write_together
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, read_asked
 from kit.network.forms import frozen
 from kit.network.possible import window_steps
 from kit.record.samples import read_inputs
-from kit.runtime.forms import FORMS, alone, several
+from kit.runtime.forms import FORMS, GRAPHS, alone, several
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
 
@@ -33,18 +33,22 @@ def main(argv):
     steps = window_steps(network, args.window_steps, args.model)
     samples = read_inputs(args.windows, args.scaler, network.inputs, steps)
     graphs = [frozen(network, form, steps, args.model) for form in args.form]
+    if args.expected:
+        from kit.network.expected import check_expected
+
+        check_expected(args.expected, file, samples)
     compare(file, graphs, samples)
     for graph in graphs:
         path = os.path.join(args.out, graph.form)
-        write_bytes(path + ".pb", graph.bytes)
-        write_json(path + ".json", graph.signature(*file.sources))
+        write_together({path + ".pb": graph.bytes,
+                        path + ".json": json_text(graph.signature(*file.sources))})
 
 
 def arguments(argv):
     p = parser(__doc__)
     p.add_argument("model", help="Keras model: .h5, .keras, SavedModel folder, weights or .json")
     add_arguments(p)
-    p.add_argument("--form", action="append", choices=list(FORMS), required=True,
+    p.add_argument("--form", action="append", choices=GRAPHS, required=True,
                    help="a form to write; may be given several times")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")

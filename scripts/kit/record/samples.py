@@ -10,21 +10,40 @@ DRAWN_ITEMS = 300  # for a model that is more than one sequence
 
 
 class Samples(NamedTuple):
-    """Sequences of float32 samples, each one unbroken: a record is one, windows are many."""
+    """Sequences of float32 samples, each one unbroken: a record has one per session, and windows
+    are many."""
 
-    sequences: np.ndarray  # (m, L, C)
+    sequences: object  # (m, L, C), or a list of (L, C) of differing lengths
     steps: int  # length of a window
     drawn: bool  # standard normal, for want of data
 
     @property
     def given_steps(self):
-        """The window's length that the data itself says; None for one long sequence."""
-        return self.sequences.shape[1] if len(self.sequences) > 1 else None
+        """The window's length that the data itself says; None where it is a record."""
+        windows = isinstance(self.sequences, np.ndarray) and len(self.sequences) > 1
+        return self.sequences.shape[1] if windows else None
+
+    @property
+    def walks(self):
+        """Each sequence as a tuple of one array (L, C): of its only input."""
+        return [(sequence,) for sequence in self.sequences]
+
+    @property
+    def lengths(self):
+        """(m,) of the sequences."""
+        return np.array([len(sequence) for sequence in self.sequences])
+
+    @property
+    def starts(self):
+        """(m,) places of the sequences' first samples in the stream."""
+        return _starts(self.lengths)
 
     @property
     def stream(self):
         """All samples one after the other (n, C)."""
-        return self.sequences.reshape(-1, self.sequences.shape[-1])
+        if isinstance(self.sequences, np.ndarray):
+            return self.sequences.reshape(-1, self.sequences.shape[-1])
+        return np.concatenate(self.sequences)
 
     @property
     def extremes(self):
@@ -32,18 +51,25 @@ class Samples(NamedTuple):
         stream = self.stream
         return np.unique(np.concatenate([stream.argmin(0), stream.argmax(0)]))
 
+    def first(self, count):
+        """The first `count` windows (n, steps, C) of the data, fewer where it has fewer."""
+        places = [(sequence, start) for sequence in self.sequences
+                  for start in range(min(count, len(sequence) - self.steps + 1))]
+        return np.stack([sequence[start:start + self.steps] for sequence, start in places[:count]])
+
     def windows(self, count, extremes=False):
         """Up to `count` windows (n, steps, C), evenly spread; with extremes, also each window that
         ends on (or, at a sequence's start, holds) an extreme sample."""
-        length = self.sequences.shape[1]
-        per_sequence = length - self.steps + 1
-        total = per_sequence * len(self.sequences)
-        picks = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
-        places = [(pick // per_sequence, pick % per_sequence) for pick in picks]
+        per_sequence = self.lengths - self.steps + 1
+        ends = np.cumsum(per_sequence)
+        picks = np.unique(np.linspace(0, ends[-1] - 1, min(count, ends[-1])).astype(int))
+        which = np.searchsorted(ends, picks, side="right")
+        places = list(zip(which, picks - (ends - per_sequence)[which]))
         if extremes:
-            places += [(place // length, max(0, place % length - self.steps + 1))
-                       for place in self.extremes]
-        return np.stack([self.sequences[sequence, start:start + self.steps]
+            which = np.searchsorted(self.starts, self.extremes, side="right") - 1
+            places += [(number, max(0, place - self.starts[number] - self.steps + 1))
+                       for number, place in zip(which, self.extremes)]
+        return np.stack([self.sequences[sequence][start:start + self.steps]
                          for sequence, start in places])
 
 
@@ -56,6 +82,11 @@ class Parts(NamedTuple):
     drawn: bool
 
     steps = given_steps = None  # the model says how long its sequences are
+
+    def first(self, count):
+        """The first `count` items: an array per input, or the only one."""
+        found = [values[:count] for values in self.arrays]
+        return found[0] if len(found) == 1 else found
 
     def windows(self, count, extremes=False):
         """Up to `count` items, evenly spread: an array per input, or the only one."""
@@ -76,6 +107,22 @@ class Parts(NamedTuple):
         return found[0] if len(found) == 1 else found
 
     @property
+    def walks(self):
+        """Each item as a tuple of its inputs' arrays (steps, ...)."""
+        arrays = self.sequences if isinstance(self.sequences, list) else [self.sequences]
+        return list(zip(*arrays))
+
+    @property
+    def lengths(self):
+        """(m,) of the sequences."""
+        return np.array([len(walk[0]) for walk in self.walks])
+
+    @property
+    def starts(self):
+        """(m,) places of the sequences' first samples in the stream."""
+        return _starts(self.lengths)
+
+    @property
     def stream(self):
         """All steps one after the other (n, ...): an array per input, or the only one."""
         if not isinstance(self.sequences, list):
@@ -86,6 +133,10 @@ class Parts(NamedTuple):
     def extremes(self):
         """No places: which step is an extreme one is not known of several inputs."""
         return []
+
+
+def _starts(lengths):
+    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(int)
 
 
 def read_inputs(path, scaler, inputs, steps):
@@ -176,7 +227,9 @@ def read_samples(path, scaler, channels, steps):
         rng = np.random.Generator(np.random.PCG64(0))
         drawn = rng.standard_normal((1, DRAWN_STEPS, channels), np.float32)
         return Samples(drawn, steps or 50, True)
-    values = _read_npy(path) if path.endswith(".npy") else _read_record(path, scaler)
+    if not path.endswith(".npy"):
+        return _read_record(path, scaler, channels, steps)
+    values = _read_npy(path)
     sequences = values[None] if values.ndim == 2 else values
     if sequences.ndim != 3 or sequences.shape[2] != channels or not len(sequences):
         raise UserError("%s holds %s; windows (n, steps, %d) or a stream (n, %d) are needed"
@@ -210,11 +263,22 @@ def _numbers(path, values):
     return values
 
 
-def _read_record(path, scaler):
+def _read_record(path, scaler, channels, steps):
+    """The Samples of a record: a sequence for each session that is not shorter than a window."""
     from kit.record.records import read_record
     from kit.record.windows import model_input, read_scaler
 
     if scaler is None:
         raise UserError("%s: a record needs the scaler of the train part: --scaler scaler.json"
                         % path)
-    return model_input(read_record(path), read_scaler(scaler), path)
+    record = read_record(path)
+    values = model_input(record, read_scaler(scaler), path)
+    if values.shape[1] != channels:
+        raise UserError("%s holds %d channels; the model has %d" % (path, values.shape[1], channels))
+    longest = max(stop - start for start, stop in record.bounds)
+    steps = steps or min(longest, 50)
+    if longest < steps:
+        raise UserError("%s: sequences of %d samples are too short for a window of %d"
+                        % (path, longest, steps))
+    kept = [values[start:stop] for start, stop in record.bounds if stop - start >= steps]
+    return Samples(kept[0][None] if len(kept) == 1 else kept, steps, False)

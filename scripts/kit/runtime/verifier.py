@@ -5,6 +5,7 @@ at every table of anybody's file; `model_file` reads one with the claim of its .
 numpy alone.
 """
 import hashlib
+import json
 import os
 
 import numpy as np
@@ -14,7 +15,7 @@ from kit.runtime import flatbuffer
 
 ITEM_BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1}  # by the number of the type
 RANGE = {3: (0, 255), 7: (-32768, 32767), 9: (-128, 127)}
-FLOAT32, INT32, INT16, INT8 = 0, 2, 7, 9
+FLOAT32, INT32, INT64, INT16, INT8 = 0, 2, 4, 7, 9
 LARGEST = 1 << 31  # bytes of one tensor
 BIAS_TOLERANCE = 0.02  # of the product of two scales: what the runtimes allow
 ONE_SCALE = ("CONCATENATION", "SPLIT", "SPLIT_V", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PACK",
@@ -24,7 +25,8 @@ OUTPUT_SCALE = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "SOFTMAX": (1
 SAME_SHAPE = ("LOGISTIC", "TANH", "SOFTMAX", "RELU", "RELU6", "EXP", "NEG", "LOG", "SQRT", "RSQRT",
               "SQUARE", "LEAKY_RELU", "ABS", "ELU", "QUANTIZE", "DEQUANTIZE", "CAST", "REVERSE_V2")
 BROADCAST = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM")
-REGROUPED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE")
+TYPED = ONE_SCALE + SAME_SHAPE + BROADCAST
+REGROUPED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 COUNTS = {  # operator -> (inputs, outputs), None for any
     "CONCATENATION": (None, 1), "SPLIT": (2, None), "PACK": (None, 1), "UNPACK": (1, None),
     "SPLIT_V": (3, None), "FULLY_CONNECTED": ((2, 3), 1), "RESHAPE": ((1, 2), 1),
@@ -94,6 +96,19 @@ def _graph_problems(model, graph):
         if not len(graph.get(end, ())):
             found.append("the graph has no %s" % end)
     return found or _operator_problems(model, graph)  # which look tensors up
+
+
+def lacking(operators):
+    """{runtime: operators that it has no kernel of}, from an iterable of (name, version).
+
+    versions.json holds the highest version of each operator that a runtime registers, as measured by
+    tests/runtime/references/make_versions.py; null where it takes any.
+    """
+    with open(os.path.join(os.path.dirname(__file__), "versions.json"), encoding="utf-8") as file:
+        known = json.load(file)
+    return {runtime: ["%s version %d" % (name, version) for name, version in sorted(operators)
+                      if name not in highest or (highest[name] or version) < version]
+            for runtime, highest in known.items()}
 
 
 # --- tensors ----------------------------------------------------------------------------------
@@ -171,13 +186,28 @@ def _operator_problems(model, graph):
             continue
         name = operator_name(codes[index])
         texts = _end_problems(model, name, operator, tensors, known, written)
-        texts = texts or _kind_problems(model, name, operator, tensors)
+        texts = texts or ([] if _open(model) else _kind_problems(model, name, operator, tensors))
         found += ["operator %d, %s: %s" % (number, name, text) for text in texts]
         after = {int(place) for place in operator.get("outputs", ())}
         known, written = known | after, written | after
     found += ["output tensor %d of the graph is never computed" % place
               for place in graph["outputs"] if int(place) not in known]
-    return found
+    return found or _idle(graph)
+
+
+def _idle(graph):
+    """Operators whose outputs nothing reads: XNNPACK ends its process on one."""
+    read = {int(place) for operator in graph["operators"] for place in operator.get("inputs", ())}
+    read |= {int(place) for place in graph["outputs"]}
+    return ["nothing reads what operator %d computes" % number
+            for number, operator in enumerate(graph["operators"])
+            if not read & {int(place) for place in operator["outputs"]}]
+
+
+def _open(model):
+    """Whether shapes are known when it runs: a loop, or an input of any length."""
+    return len(model["subgraphs"]) > 1 or any(
+        -1 in tensor.get("shape_signature", ()) for tensor in model["subgraphs"][0]["tensors"])
 
 
 def operator_name(code):
@@ -218,6 +248,8 @@ def _kind_problems(model, name, operator, tensors):
         return _dense_problems(*(inputs + [None])[:3], output=outputs[0])
     if name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         return _lstm_problems(model, inputs, outputs[0], operator.get("options", {}))
+    if name == "WHILE":
+        return _while_problems(model, inputs, outputs, operator.get("options", {}))
     texts = []
     if name == "CONCATENATION":
         texts = _joined(inputs, outputs[0], operator.get("options", {}))
@@ -230,12 +262,34 @@ def _kind_problems(model, name, operator, tensors):
         texts = ["it turns %s into %s" % (shape_of(inputs[0]), shape_of(outputs[0]))]
     elif name in BROADCAST:
         texts = _broadcast(inputs, outputs[0])
+    elif name in CUT and not any("shape_signature" in tensor for tensor in tensors):
+        texts = _cut(model, name, inputs, outputs[0], operator.get("options", {}))
     return texts or _value_problems(name, inputs, outputs)
+
+
+def _while_problems(model, inputs, outputs, options):
+    """Both graphs of a loop take what it hands on, in number, type and shape."""
+    graphs, handed = model["subgraphs"], [_described(tensor) for tensor in inputs]
+    numbers = [options.get("cond", 0), options.get("body", 0)]
+    if not all(0 < number < len(graphs) for number in numbers):
+        return ["its graphs are %d and %d of %d" % (numbers[0], numbers[1], len(graphs))]
+    cond, body = (graphs[number] for number in numbers)
+    ends = [outputs] + [[graph["tensors"][place] for place in graph[end]] for graph, end in (
+        (cond, "inputs"), (body, "inputs"), (body, "outputs"))]
+    if any([_described(tensor) for tensor in end] != handed for end in ends):
+        return ["its graphs do not take and give what it hands on"]
+    return [] if len(cond["outputs"]) == 1 else ["its condition has %d outputs"
+                                                 % len(cond["outputs"])]
+
+
+def _described(tensor):
+    return tensor.get("type", 0), shape_of(tensor)
 
 
 def _value_problems(name, inputs, outputs):
     """Types and scales that the runtimes take for granted."""
-    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER"):
+    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER", "SHAPE", "LESS", "WHILE") or (
+            name not in TYPED):
         return []
     kind = outputs[0].get("type", 0)
     values = [tensor for tensor in inputs if tensor.get("type", 0) == INT8] if (
@@ -289,6 +343,65 @@ def _split(model, inputs, outputs, options):
         "it splits %s into %s" % (whole, parts)]
 
 
+def _cut(model, name, inputs, output, options):
+    """Whether constant arguments stay inside the input, and give the output's shape."""
+    arguments = [np.frombuffer(constant(model, tensor), "<i4") for tensor in inputs[1:]]
+    whole, wanted = shape_of(inputs[0]), shape_of(output)
+    if any(tensor.get("type", 0) != INT32 for tensor in inputs[1:]):
+        return ["an argument is no int32"]
+    if not all(argument.size for argument in arguments):
+        return []  # computed while it runs
+    try:
+        found = list(CUT[name](np.broadcast_to(0, whole), options, *arguments))
+    except (ValueError, IndexError, TypeError, np.AxisError) as error:
+        return ["its arguments do not fit %s: %s" % (whole, " ".join(str(error).split()))]
+    return [] if found == wanted else ["it makes %s of %s; its arguments say %s" % (
+        wanted, whole, found)]
+
+
+def _strided(values, options, begin, end, stride):
+    if len({len(begin), len(end), len(stride), values.ndim}) > 1 or not stride.all():
+        raise ValueError("begin, end and stride for each axis")
+    if any(abs(int(place)) > size for ends in (begin, end) for place, size in zip(
+            ends, values.shape)) and not options.get("end_mask", 0):
+        raise ValueError("a place outside")
+    pieces = []
+    for axis, (first, last, step) in enumerate(zip(begin, end, stride)):
+        masks = {key: options.get(key + "_mask", 0) >> axis & 1 for key in (
+            "begin", "end", "shrink_axis")}
+        pieces.append(int(first) if masks["shrink_axis"] else slice(
+            None if masks["begin"] else int(first), None if masks["end"] else int(last), int(step)))
+    return values[tuple(pieces)].shape
+
+
+def _slice(values, options, begin, size):
+    whole = np.array(values.shape)
+    if len(begin) != len(whole) or len(size) != len(whole):
+        raise ValueError("begin and size for each axis")
+    found = np.where(size == -1, whole - begin, size)
+    if (begin < 0).any() or (found < 0).any() or (begin.astype(int) + found > whole).any():
+        raise ValueError("a place outside")
+    return found
+
+
+def _padded(values, options, paddings):
+    around = paddings.reshape(values.ndim, 2).astype(int)
+    if (around < 0).any():
+        raise ValueError("less than nothing around")
+    return values.shape + around.sum(axis=1)
+
+
+def _mean(values, options, axes):
+    return values.mean(axis=tuple(map(int, axes)), keepdims=options.get("keep_dims", False)).shape
+
+
+CUT = {  # operator -> function from its input and constant arguments to the output's shape
+    "STRIDED_SLICE": _strided, "SLICE": _slice, "PAD": _padded, "MEAN": _mean,
+    "TRANSPOSE": lambda values, options, order: values.transpose(order).shape,
+    "TILE": lambda values, options, times: np.array(values.shape) * times,
+}
+
+
 def _broadcast(inputs, output):
     shapes = [shape_of(tensor) for tensor in inputs]
     length = max(map(len, shapes))
@@ -309,7 +422,8 @@ def _dense_problems(source, weights, bias, output):
     if bias is not None and _size(bias) != shapes[1][0]:
         return ["its bias has the shape %s; its weights %s" % (shape_of(bias), shapes[1])]
     kinds = [tensor.get("type", 0) for tensor in (source, weights, output)]
-    if kinds not in ([FLOAT32] * 3, [FLOAT32, INT8, FLOAT32], [INT8] * 3, [3] * 3):
+    if kinds not in ([FLOAT32] * 3, [FLOAT32, INT8, FLOAT32], [INT8] * 3, [3] * 3,
+                     [INT16, INT8, INT16]):
         return ["its input, weights and output are %s" % ", ".join(
             flatbuffer.TYPES.get(kind, "?") for kind in kinds)]
     if bias is None or kinds[0] == FLOAT32:
@@ -319,7 +433,7 @@ def _dense_problems(source, weights, bias, output):
 
 def _bias_problems(source, weights, bias):
     """An int32 bias counts in products of input and weight: its scale is theirs."""
-    if bias.get("type", 0) != INT32:
+    if bias.get("type", 0) not in ((INT32, INT64) if source.get("type", 0) == INT16 else (INT32,)):
         return ["its bias is %s" % flatbuffer.TYPES[bias.get("type", 0)]]
     own = np.asarray(bias.get("quantization", {}).get("scale", ()), float)
     wanted = scale_of(source)[0] * np.asarray(weights["quantization"]["scale"], float)

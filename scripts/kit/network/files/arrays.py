@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit.base.cli import UserError
+from kit.base.cli import UserError, counted
 from kit.network.kinds import KINDS
 
 
@@ -77,29 +77,35 @@ def by_leaf(path, described, model, stored):
     """
     if stored.tree is not None:
         return dict(_from_tree(described, stored.tree, ""))
+    filled = {name: arrays for name, arrays in stored.flat.items() if arrays}
+    layers = layers_of(model)
+    if stored.description is None:  # weights alone
+        parts = [leaf for layer in layers for leaf in leaves(layer)]
+        if len(filled) == 1 and sum(map(len, filled.values())) == sum(
+                sum(array_counts(item)) for _, item in parts):
+            return _shares(path, parts, *filled.values())  # of multi_gpu_model: one layer of all
+        filled = _named(path, layers, filled)
     found = {}
-    for layer, arrays in _matched(path, model, stored):
-        found.update(_shares(path, list(leaves(layer)), arrays))
+    for layer in layers:
+        found.update(_shares(path, list(leaves(layer)), filled.get(name_of(layer), [])))
     return found
 
 
 # --- flat: one list per top-level layer -------------------------------------------------------
 
 
-def _matched(path, model, stored):
-    """(layer, its arrays): by name, and for weights of another session's names in order, as Keras."""
-    filled = {name: arrays for name, arrays in stored.flat.items() if arrays}
-    if stored.description is None:
-        owners = [layer for layer in layers_of(model)
-                  if any(sum(array_counts(leaf)) for _, leaf in leaves(layer))]
-        names = [name_of(layer) for layer in owners]
-        if len(names) != len(filled):
-            raise UserError(
-                "%s: weights of %d layers (%s), where the architecture has %d layers with weights "
-                "(%s)" % (path, len(filled), _listed(filled), len(names), _listed(names)))
-        if set(names) != set(filled):
-            filled = dict(zip(names, filled.values()))
-    return [(layer, filled.get(name_of(layer), [])) for layer in layers_of(model)]
+def _named(path, layers, filled):
+    """Arrays by the layers' names; in order, as Keras, where the names are of another session."""
+    owners = [name_of(layer) for layer in layers
+              if any(sum(array_counts(leaf)) for _, leaf in leaves(layer))]
+    if set(owners) == set(filled):
+        return filled
+    if len(owners) != len(filled):
+        raise UserError(
+            "%s: weights of %s (%s), where the architecture has %s with weights (%s)"
+            % (path, counted(len(filled), "layer"), _listed(filled), counted(len(owners), "layer"),
+               _listed(owners)))
+    return dict(zip(owners, filled.values()))
 
 
 def _listed(names):
@@ -111,6 +117,9 @@ def _shares(path, parts, arrays):
     """{path of the leaf: its arrays} of one list; a nested model keeps its trainable ones first."""
     if len(parts) == 1:
         return {parts[0][0]: arrays}
+    if any(item["class_name"] not in KINDS and item["class_name"] != "InputLayer"
+           for _, item in parts):
+        return {}  # whoever reads the description names the kind
     counts = [array_counts(item) for _, item in parts]
     if sum(map(sum, counts)) != len(arrays):
         raise UserError("%s: %d arrays in model '%s', whose layers have %d; the file is damaged"

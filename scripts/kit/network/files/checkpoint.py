@@ -54,18 +54,18 @@ def read_checkpoint(prefix):
 def _description(path):
     """(Keras' description, the version that wrote it)."""
     named = os.path.join(path, "assets", "saved_model.json")
-    if os.path.isfile(named):
-        found = read_json(named)
-        return found, str(found.get("keras_version", ""))
     metadata = os.path.join(path, "keras_metadata.pb")
-    text = _root_of_metadata(metadata) if os.path.isfile(metadata) else _root_of_graph(path)
     try:
-        found = _plain(json.loads(text))
+        if os.path.isfile(named):
+            found = read_json(named)
+        else:
+            found = _plain(json.loads(_root_of_metadata(metadata) if os.path.isfile(metadata)
+                                      else _root_of_graph(path)))
     except (ValueError, RecursionError):
         raise UserError("%s: Keras' description in this folder is damaged" % path)
-    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
+    if not isinstance(found, dict) or not isinstance(found.get("config"), (dict, list)):
         raise UserError(NO_LAYERS % (path, "this SavedModel"))
-    return found, ""
+    return found, str(found.get("keras_version", ""))
 
 
 def _plain(value):
@@ -89,6 +89,8 @@ def _root_of_graph(path):
     try:
         with open(name, "rb") as file:
             nodes = SavedModel.FromString(file.read()).meta_graphs[0].object_graph_def.nodes
+    except OSError as error:
+        raise UserError("%s: %s" % (name, error.strerror))
     except (DecodeError, IndexError):
         raise UserError("%s: damaged" % name)
     if not nodes or not nodes[0].user_object.metadata:
@@ -147,7 +149,7 @@ def _tree(prefix):
             raise UserError(NO_LAYERS % (prefix, "a checkpoint of tf.train.Saver"))
         graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
         return _Graph(graph.nodes, reader).node(0, ())
-    except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
         raise UserError("%s: damaged, or not whole (%s)"
                         % (prefix, " ".join(str(error).split())[:100]))
 
@@ -173,9 +175,13 @@ class _Graph:
 
     def __init__(self, nodes, reader):
         self.nodes, self.reader = nodes, reader
+        self.left = 20 * len(nodes) + 1000  # visits; an object has few owners
 
     def node(self, number, above):
         """The Node of an object; its own variables in the order in which they were made."""
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("objects that own each other")
         children = [(child.local_name, child.node_id) for child in self.nodes[number].children
                     if child.local_name not in self.SKIPPED and child.node_id not in above]
         is_layer = any(name.startswith("layer-") for name, _ in children)

@@ -15,11 +15,13 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.base.digest import sha256
 from kit.network.files import archive, checkpoint, hdf5
-from kit.network.files.arrays import by_leaf, layers_of, leaves, native
+from kit.network.files.archive import LARGEST_TEXT
+from kit.network.files.arrays import Stored, by_leaf, layers_of, leaves, native
 from kit.network.files.clean import cleaned
 from kit.network.files.lambdas import replacements
+from kit.network.files.names import with_plain_names
 
-LARGEST_JSON = 1 << 26  # bytes
+YAML = (".yaml", ".yml")
 
 
 class KerasFile(NamedTuple):
@@ -42,6 +44,9 @@ def add_arguments(parser):
     parser.add_argument("--replace-lambda", metavar="NAME=WHAT", action="append", help="what a Lambda "
                         "layer computes: an activation (tanh), a factor (0.5), arithmetic in x "
                         "('x / 255'); may be given several times")
+    parser.add_argument("--expected", metavar="OUTPUTS.npy", help="what the model computed where it "
+                        "was trained, for the first windows of the data: the reference is checked "
+                        "once more against it")
 
 
 def read_asked(path, args):
@@ -83,7 +88,7 @@ def _model(described, describer, filled, holder, lambdas):
         raise UserError("%s: the description of the layers is damaged, or not as Keras writes it "
                         "(%s: %s)" % (describer, type(error).__name__, str(error)[:100]))
     _check_finite(holder, arrays)
-    return description, arrays
+    return with_plain_names(description, arrays)
 
 
 def leaves_of(description):
@@ -132,8 +137,10 @@ def _stored(path):
         return hdf5.read(path)
     if start.startswith(archive.SIGNATURE):
         return archive.read(path)
-    if path.endswith(".json"):
+    if path.endswith((".json",) + YAML):
         return _architecture(path)
+    if path.endswith(".tflite"):
+        raise UserError("%s: is converted already; a Keras model is needed" % path)
     if path.endswith(".pb"):
         raise UserError(checkpoint.NO_LAYERS % (path, "a frozen graph"))
     raise UserError("%s: not a Keras file, or damaged; .h5, .keras, a SavedModel folder, or weights "
@@ -141,20 +148,43 @@ def _stored(path):
 
 
 def _architecture(path):
-    """model.to_json() in a file."""
+    """model.to_json(), model.to_yaml() or model.get_config() in a file."""
     try:
-        if os.path.getsize(path) > LARGEST_JSON:
+        if os.path.getsize(path) > LARGEST_TEXT:
             raise ValueError("too large")
         with open(path, encoding="utf-8") as file:
-            found = json.load(file)
+            text = file.read()
+        found = _yaml(text) if path.endswith(YAML) else json.loads(text)
         if isinstance(found, str):  # json.dump(model.to_json(), file), which wraps it once more
             found = json.loads(found)
-        if not isinstance(found, dict) or not {"class_name", "config"} <= set(found):
+        if not isinstance(found, dict):
+            raise ValueError("no class_name and config in it")
+        if "class_name" not in found and "layers" in found:
+            kind = "Model" if "input_layers" in found else "Sequential"
+            found = {"class_name": kind, "config": found}
+        if not {"class_name", "config"} <= set(found):
             raise ValueError("no class_name and config in it")
     except (ValueError, RecursionError) as error:
         raise UserError("%s: not the architecture of a Keras model, model.to_json() (%s)"
-                        % (path, str(error)[:100]))
-    return hdf5.Stored(found, str(found.get("keras_version", "")), None, None)
+                        % (path, " ".join(str(error).split())[:100]))
+    return Stored(found, str(found.get("keras_version", "")), None, None)
+
+
+def _yaml(text):
+    """Keras 2 wrote tuples with a tag of Python's; nothing else is made of tags here."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent, index):
+            if self.check_event(yaml.AliasEvent):
+                raise ValueError("a reference within it")
+            return super().compose_node(parent, index)
+
+    Loader.add_constructor("tag:yaml.org,2002:python/tuple", Loader.construct_sequence)
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(error)
 
 
 def _check_finite(path, arrays):

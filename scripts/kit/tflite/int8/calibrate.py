@@ -49,22 +49,21 @@ def _step_runs(run, signature, samples, most):
     first_state = len(data_of(signature["inputs"]))
     places, states = details[:first_state], details[first_state:]
     after = [names[item["name"]] for item in states_of(signature["outputs"])]
-    sequences = several(samples.sequences)
-    number_of, length = sequences[0].shape[:2]
-    picks = np.linspace(0, number_of - 1,
-                        max(1, min(number_of, SAMPLES // length))).astype(int)
-    total = len(picks) * min(length, SAMPLES)
+    walks, lengths, starts = samples.walks, samples.lengths, samples.starts
+    picks = np.linspace(0, len(walks) - 1, max(1, min(
+        len(walks), SAMPLES // int(lengths.mean())))).astype(int)
+    total = int(np.minimum(lengths[picks], SAMPLES).sum())
     every = max(1, total // max(100, min(KEPT_SAMPLES, most)))
     extremes, count = set(samples.extremes), 0
     for pick in picks:
         held = [np.zeros(item["shape"], np.float32) for item in states_of(signature["inputs"])]
-        for number, sample in enumerate(zip(*(values[pick][:SAMPLES] for values in sequences))):
+        for number, sample in enumerate(zip(*(values[:SAMPLES] for values in walks[pick]))):
             for place, values in zip(places, sample):
                 run.set_tensor(place, np.asarray(values)[None])
             for place, value in zip(states, held):
                 run.set_tensor(place, value)
             run.invoke()
-            if count % every == 0 or pick * length + number in extremes:
+            if count % every == 0 or starts[pick] + number in extremes:
                 yield
             held = [run.get_tensor(place) for place in after]
             count += 1
