@@ -30,6 +30,11 @@ def pieces(network, steps, path="the model"):
         raise UserError("%s: no loop form: the model has %d inputs and %d outputs, and a loop has "
                         "one of each; use the window or the step form"
                         % (path, len(network.inputs), len(network.outputs)))
+    only = network.inputs[0]
+    if len(only.shape) != 2 or not only.timed or only.dtype != "float32":
+        raise UserError("%s: no loop form: input '%s' is %s of %s, and a loop takes a sequence of "
+                        "vectors; use the window form"
+                        % (path, only.name, only.dtype, only.shape))
     try:
         whole = timed(network, path)[network.outputs[0][1]]
     except UserError:

@@ -194,7 +194,8 @@ class PReLU(StepByStep):
 
     def slopes(self, call, x, alpha):
         tf = call.ops.tf
-        below = tf.multiply(tf.nn.relu(tf.negative(x)), tf.constant(alpha))
+        below = tf.nn.relu(tf.multiply(x, call.ops.row(x, -1)))
+        below = tf.multiply(below, tf.constant(alpha))
         return tf.subtract(tf.nn.relu(x), below, name="activation")
 
 
