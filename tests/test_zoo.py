@@ -373,7 +373,7 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "bidirectional_sequences", "bidirectional_ave_gru", "lstm_relu", "dense_before",
         "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice", "skip", "tabular_beside",
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
-        "global_average", "depthwise", "conv_lstm", "embedding", "time_distributed_model",
+        "global_average", "depthwise", "embedding", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after"]
 
 
