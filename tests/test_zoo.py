@@ -371,7 +371,10 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "stack_mixed", "sequence_time_distributed", "autoencoder", "classifier_softmax",
         "batch_norm_between", "gru", "gru_reset_after", "rnn_alone", "rnn_relu", "bidirectional",
         "bidirectional_sequences", "bidirectional_ave_gru", "lstm_relu", "dense_before",
-        "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice"]
+        "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice", "skip", "tabular_beside",
+        "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
+        "global_average", "depthwise", "conv_lstm", "embedding", "time_distributed_model",
+        "stacked_cells", "backward_layer", "reshape_first", "conv_after"]
 
 
 def stateful():
