@@ -62,7 +62,10 @@ class Emitter:
 
     def _convolution(self, source, kernel, bias):
         """Places of a convolution's input, kernel and bias, rounded to nearest."""
-        key, graph, scale = (kernel, bias, self.scales[source]), self.graph, self.scales[source]
+        graph, scale = self.graph, self.scales.get(source, (1 / 128, 0))
+        if source not in self.scales:  # the zero state
+            source = self._constant(source, scale)
+        key = kernel, bias, scale
         if key not in self.products:
             values, name = graph.constant(kernel), graph.tensors[kernel]["name"]
             step = step_of(values)
