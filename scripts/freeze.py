@@ -21,7 +21,7 @@ from kit.network.files.keras_file import add_arguments, read_asked
 from kit.network.forms import frozen
 from kit.network.possible import window_steps
 from kit.record.samples import read_inputs
-from kit.runtime.forms import FORMS, alone, several
+from kit.runtime.forms import FORMS, GRAPHS, alone, several
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
 
@@ -48,7 +48,7 @@ def arguments(argv):
     p = parser(__doc__)
     p.add_argument("model", help="Keras model: .h5, .keras, SavedModel folder, weights or .json")
     add_arguments(p)
-    p.add_argument("--form", action="append", choices=list(FORMS), required=True,
+    p.add_argument("--form", action="append", choices=GRAPHS, required=True,
                    help="a form to write; may be given several times")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")

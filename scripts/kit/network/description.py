@@ -318,6 +318,14 @@ def shapes(network, steps):
     return found
 
 
+def any_length(network):
+    """Whether all layers hold for sequences of any length, as recurrent and pointwise ones do."""
+    sizes = shapes(network, None)
+    return len(network.inputs) == 1 and all(
+        KINDS[node.layer.kind].any_length for node in network.nodes
+        if any(None in sizes[value] for value in node.inputs))
+
+
 def masked(network):
     """Of each value, whether it carries a mask of its steps."""
     found = [False] * len(network.inputs)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.network import graphs
+from kit.network.description import any_length
 from kit.network.files.keras_file import digest
 from kit.network.possible import check_window, fused_activations
 from kit.runtime.forms import alone, several
@@ -18,12 +19,13 @@ class Frozen(NamedTuple):
     inputs: list  # of {"name", "shape", "type"}, the sample or the window first
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
+    any_length: bool  # whether the fused form's windows may be longer or shorter than `inputs` says
 
     def signature(self, *sources):
         """What the .json beside the .pb holds, for the files that the network was read from."""
-        fused = {"fused_activations": self.activations} if self.form == "fused" else {}
+        fused = {"fused_activations": self.activations, "any_length": self.any_length}
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "source_sha256": digest(*sources)}, **fused)
+                     "source_sha256": digest(*sources)}, **(fused if self.form == "fused" else {}))
 
     def predict(self, windows):
         """The graph's outputs for windows (n, T, C): as many as it has, of as many inputs."""
@@ -62,7 +64,8 @@ def frozen(network, form, steps, path="the model"):
     definition = definition if form == "fused" else graph.as_graph_def()
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
-                  _described(inputs), _described(outputs), fused_activations(network))
+                  _described(inputs), _described(outputs), fused_activations(network),
+                  any_length(network))
 
 
 def _described(ends):

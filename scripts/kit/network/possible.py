@@ -3,6 +3,7 @@ from kit.base.cli import UserError
 from kit.network.description import masked, shapes, timed
 from kit.network.kinds import KINDS
 from kit.network.layers.kind import WHOLE
+from kit.network.loops import pieces
 from kit.runtime.forms import FORMS
 
 MOST_STEPS = 2000  # of all recurrent layers together: more take 1.15's converter many minutes
@@ -37,7 +38,6 @@ def check_window(network, steps, path):
     if total > MOST_STEPS:
         others = [form for form in FORMS if form != "window" and not why_not(
             network, form, steps, path)]
-        others += ["loop"] * (not others)
         raise UserError("%s: no window form: %d steps of its recurrent layers would be unrolled, "
                         "and the converter takes the square of their number; up to %d are; use "
                         "the %s form" % (path, total, MOST_STEPS, " or the ".join(others)))
@@ -83,6 +83,7 @@ def fused_activations(network):
 
 
 CHECKS = {"window": check_window,
+          "loop": lambda network, steps, path: pieces(network, steps, path),
           "step": lambda network, steps, path: check_step(network, path),
           "fused": lambda network, steps, path: check_fused(network, path)}
 

@@ -8,15 +8,19 @@ class Form(NamedTuple):
     name: str  # as in step_int8.tflite
     first_input: str  # the name of its first input, by which a file's form is known
     streams: bool  # takes a sample and the states at a call; else a window, from the zero state
+    graph: str  # the frozen graph that it is made from
     meaning: str
 
 
 FORMS = {form.name: form for form in (
-    Form("window", "window", False, "a fixed number of steps in, forecast out, unrolled"),
-    Form("fused", "sequence", False, "as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer"),
-    Form("step", "sample", True, "one sample and the states in, output and new states out: any "
-         "length"),
+    Form("window", "window", False, "window", "a fixed number of steps in, forecast out, unrolled"),
+    Form("loop", "series", False, "step", "as window, of any length: a WHILE over the steps"),
+    Form("fused", "sequence", False, "fused",
+         "as window, of any length, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer"),
+    Form("step", "sample", True, "step", "one sample and the states in, output and new states out: "
+         "any length"),
 )}
+GRAPHS = sorted({form.graph for form in FORMS.values()})
 
 
 def by_first_input(name):
