@@ -13,7 +13,7 @@ Integers are equal to the .tflite's, byte for byte, as the runtime of --rounding
 import os
 import sys
 
-from kit.base.cli import UserError, parser, run, write_text
+from kit.base.cli import parser, run, write_together
 from kit.base.digest import sha256
 from kit.detection.fitted import read_detector
 from kit.firmware import fixed, golden, readme, source
@@ -21,6 +21,7 @@ from kit.firmware.graph import read_step
 from kit.record.records import read_record
 from kit.record.windows import read_scaler
 from kit.runtime.interpreter import Model
+from kit.runtime.verifier import checked, model_file
 
 
 def parse(argv):
@@ -41,11 +42,9 @@ def parse(argv):
 
 
 def read_step_file(path):
-    try:
-        with open(path, "rb") as file:
-            return read_step(file.read(), path)
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
+    data, _ = model_file(path)
+    checked(data, path)
+    return read_step(data, path)
 
 
 def main(argv):
@@ -65,8 +64,7 @@ def main(argv):
     files["README.md"] = readme.readme(step, scaler, detector, facts, found, args.name)
     test = golden.source(found, dtype != "float32", "Self-test. " + facts["title"])
     files[args.name + "_test.c"] = source.tidy(source.pieces.named(test, args.name))
-    for name in sorted(files):
-        write_text(os.path.join(args.out, name), files[name])
+    write_together({os.path.join(args.out, name): files[name] for name in sorted(files)})
     print("%s: %s" % (args.out, ", ".join(sorted(files))), file=sys.stderr)
 
 
