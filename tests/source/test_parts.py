@@ -210,6 +210,14 @@ def test_files_may_be_recordings_of_their_own(tmp_path):
     assert said[1].endswith("2 sessions, 0 events")
 
 
+def test_a_part_can_be_a_source_again(tmp_path):
+    source = tmp_path / "plant.csv"
+    source.write_text("time,session,a\n" + "".join(
+        "%s,%d,%d\n" % (START + np.timedelta64(row, "m"), row // 30, row) for row in range(100)))
+    parts, _, _ = cut(tmp_path, source, ignore_columns=[], shares=[3, 1, 1])
+    assert parts["train"].channels == ["a"] and parts["train"].bounds == [(0, 30), (30, 60)]
+
+
 def test_a_column_may_tell_runs_apart_and_short_ones_are_told(tmp_path):
     source = tmp_path / "plant.csv"
     source.write_text("time,run,a\n" + "".join(

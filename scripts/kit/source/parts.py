@@ -64,6 +64,9 @@ def read_source(path, settings):
     check_form(form)
     files = find_files(path, form, settings["events"])
     first = open_log(files[0], form)
+    if form.sessions == "gaps" and SESSION in first.header:  # a record as this module writes it
+        form = form._replace(sessions=SESSION)
+        first = open_log(files[0], form)
     said = []
     if form.time == "auto":  # what the first file has, all have
         next(first.times_only(), None)
