@@ -4,7 +4,7 @@ STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
-	reproduce verify firmware-report runtimes bench audit clean lock
+	reproduce verify firmware-report runtimes soak bench bench-compare audit clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -74,7 +74,12 @@ detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
 	@sh scripts/setup litert tflm
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
-		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
+		--scaler models/train/scaler.json --detectors reports/evaluate/detectors.json \
+		--alarms reports/evaluate/alarms.csv --out reports/runtimes $(ARGS)
+
+soak: setup  ## every step file over ten million samples: drift, saturation, memory; ARGS="--samples 100000"
+	@sh scripts/run soak models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --out reports/soak $(ARGS)
 
 firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, instructions a sample
 	@sh scripts/setup tflm
@@ -87,6 +92,10 @@ bench: setup  ## every file in every runtime against what else there is, in time
 	@sh scripts/run bench models/convert --keras models/train/keras_model.h5 \
 		--record data/generate/validation.csv --calibration data/generate/train.csv \
 		--scaler models/train/scaler.json --out reports/bench $(ARGS)
+
+bench-compare: setup  ## two benches side by side: A=before.json B=reports/bench.json
+	$(call need,A,say which bench: make bench-compare A=before.json B=reports/bench.json)
+	@sh scripts/run bench_compare $(A) $(or $(B),reports/bench.json)
 
 audit: setup  ## what is known against the packages of the locks, and why it does not reach us (network)
 	@sh scripts/setup audit

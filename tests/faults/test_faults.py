@@ -27,7 +27,7 @@ SEED = int(os.environ.get("FAULT_SEED", 1))
 STAGES = ("generate", "train", "freeze", "convert@window-float32", "convert@step-int8", "evaluate",
           "report", "attest")
 SLOWEST_S = 20  # of a stage of the smoke profile, its start included
-ROOM = "8k"  # of the small disk: less than any stage writes
+ROOM = "4k"  # of the small disk: less than any stage writes
 MEMORY_KB = (400000, 900000, 1400000)  # of address space: at the start, while importing, later
 
 need_root = pytest.mark.skipif(os.getuid() != 0, reason="mounting a disk needs root")
@@ -159,6 +159,13 @@ def test_corrupt_cache_object(tree):
     path.write_bytes(path.read_bytes()[:-2] + b"x\n")
     os.remove(str(tree / name))
     sh(tree, DVC, "checkout", "--force")
+
+
+@pytest.mark.parametrize("part", [0, 0.5])
+def test_lock_cut_off(tree, part):
+    """As DVC leaves dvc.lock where it is killed while it writes it."""
+    data = (tree / "dvc.lock").read_bytes()
+    (tree / "dvc.lock").write_bytes(data[:int(part * len(data))])
 
 
 def test_clock_back(tree):

@@ -38,5 +38,5 @@ def struct_bytes(step, detector):
     """sizeof(NAME_state) with float and without a hook, on a 32-bit core."""
     means = len(detector["residual"]["weights"]) * detector["channels"]
     means += len(ladders(detector)) * len(detector["weights"])
-    alone = state_bytes(step) + 4 * (means + 4 * detector["channels"] + 1) + 2 + 1
+    alone = state_bytes(step) + 4 * (means + 4 * detector["channels"] + 2) + 2 + 1
     return alone + -alone % 4

@@ -214,6 +214,7 @@ def constants(scaler, detector):
         reals("NAME_span_weights", detector["weights"])]
     lines += ["static const NAME_real NAME_%s = %s;" % (key, real(value)) for key, value in (
         ("fading", detector["fading"]), ("threshold", detector["threshold"]),
+        ("usual_decades", fitted["usual"]), ("lately_weight", fitted["lately_weight"]),
         ("nearest_of_all", LEAST_DISTANCE), ("most_decades", MOST))]
     lines += [
         "typedef struct {\n    NAME_real knots[%d], decades[%d], shape, scale;\n    int count;\n"

@@ -248,6 +248,8 @@ def _kind_problems(model, name, operator, tensors):
         return _dense_problems(*(inputs + [None])[:3], output=outputs[0])
     if name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         return _lstm_problems(model, inputs, outputs[0], operator.get("options", {}))
+    if name == "WHILE":
+        return _while_problems(model, inputs, outputs, operator.get("options", {}))
     texts = []
     if name == "CONCATENATION":
         texts = _joined(inputs, outputs[0], operator.get("options", {}))
@@ -265,9 +267,29 @@ def _kind_problems(model, name, operator, tensors):
     return texts or _value_problems(name, inputs, outputs)
 
 
+def _while_problems(model, inputs, outputs, options):
+    """Both graphs of a loop take what it hands on, in number, type and shape."""
+    graphs, handed = model["subgraphs"], [_described(tensor) for tensor in inputs]
+    numbers = [options.get("cond", 0), options.get("body", 0)]
+    if not all(0 < number < len(graphs) for number in numbers):
+        return ["its graphs are %d and %d of %d" % (numbers[0], numbers[1], len(graphs))]
+    cond, body = (graphs[number] for number in numbers)
+    ends = [outputs] + [[graph["tensors"][place] for place in graph[end]] for graph, end in (
+        (cond, "inputs"), (body, "inputs"), (body, "outputs"))]
+    if any([_described(tensor) for tensor in end] != handed for end in ends):
+        return ["its graphs do not take and give what it hands on"]
+    return [] if len(cond["outputs"]) == 1 else ["its condition has %d outputs"
+                                                 % len(cond["outputs"])]
+
+
+def _described(tensor):
+    return tensor.get("type", 0), shape_of(tensor)
+
+
 def _value_problems(name, inputs, outputs):
     """Types and scales that the runtimes take for granted."""
-    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER") or name not in TYPED:
+    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER", "SHAPE", "LESS", "WHILE") or (
+            name not in TYPED):
         return []
     kind = outputs[0].get("type", 0)
     values = [tensor for tensor in inputs if tensor.get("type", 0) == INT8] if (

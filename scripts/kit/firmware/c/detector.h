@@ -60,6 +60,7 @@ typedef struct {
     NAME_real smoothed[CAPS_SCALES][CAPS_CHANNELS];
     NAME_real ladders[CAPS_LADDERS][CAPS_SPANS];
     NAME_real missing[CAPS_CHANNELS];
+    NAME_real lately;              /* mean decades of the residual */
     NAME_real score;
     uint16_t seen;                 /* samples, up to CAPS_WARM_UP */
     uint8_t alarm;

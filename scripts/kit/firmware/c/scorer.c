@@ -241,6 +241,16 @@ static NAME_real NAME_places(NAME_state *s)
 }
 
 
+/* Decades of the residual less what they have been lately above the usual. */
+static NAME_real NAME_news(NAME_state *s, NAME_real decades)
+{
+    const NAME_real above = NAME_most(s->lately - NAME_usual_decades, R(0.0));
+
+    s->lately += (decades - s->lately) * NAME_lately_weight;
+    return NAME_most(decades - above, R(0.0));
+}
+
+
 /* Two pieces of evidence: the rarer, and what each says beyond two decades added up. */
 static NAME_real NAME_joined(NAME_real x, NAME_real y)
 {
@@ -254,7 +264,7 @@ static NAME_real NAME_joined(NAME_real x, NAME_real y)
 /* Score a sample, in standard deviations; there: which channels have one. */
 static void NAME_score(NAME_state *s, const float *sample, const uint8_t *there)
 {
-    const NAME_real residual = NAME_residual(s, sample, there);
+    const NAME_real residual = NAME_news(s, NAME_residual(s, sample, there));
     NAME_real decades, before;
     int c;
 

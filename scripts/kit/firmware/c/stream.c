@@ -21,6 +21,7 @@ static void NAME_begin(NAME_state *s)
     for (k = 0; k < CAPS_LADDERS; k++)
         for (j = 0; j < CAPS_SPANS; j++)
             s->ladders[k][j] = NAME_usual[k];
+    s->lately = NAME_usual_decades;
     s->score = R(0.0);
     s->seen = 0;
     s->alarm = 0;
