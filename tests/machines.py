@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import step_models
+from kit.base.cli import UserError
 from kit.detection.fitting import fit, fit_normal
 from kit.firmware import devices, graph, source
 from kit.record.windows import Scaler, held
@@ -96,7 +97,12 @@ _machines = {}
 def machine(kind, dtype):
     """A Machine, made once."""
     if (kind, dtype) not in _machines:
-        _machines[kind, dtype] = Machine(kind, dtype)
+        try:
+            _machines[kind, dtype] = Machine(kind, dtype)
+        except UserError as error:
+            if dtype == "int16" and "int16, int8, int16" in str(error):
+                pytest.skip("kit.runtime takes no int16 files here")
+            raise
     return _machines[kind, dtype]
 
 

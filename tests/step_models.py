@@ -98,11 +98,11 @@ def lstm(dtype, channels=3, units=5, seed=1, per_unit=False):
     """LSTM and Dense: sample, h, c -> forecast, h, c; the candidate is 2 sigmoid - 1."""
     b = Builder(dtype, seed)
     x = b.vector(channels, 0.05, 7, "sample")
-    h, c = b.vector(units, 0.05, 0, "state_0_h"), b.vector(units, 0.02, 0, "state_0_c")
+    h, c = b.vector(units, 0.05, 0, "state_0_h"), b.vector(units, 0.05, 0, "state_0_c")
     joined = b.op("CONCATENATION", [b.op("MUL", [x, b.constant([[1.0]], 1 / 100)],
                                          b.vector(channels, 0.05)), h],
                   b.vector(channels + units, 0.05), axis=1)
-    z = b.product(joined, 4 * units, b.vector(4 * units, 0.04, 3))
+    z = b.product(joined, 4 * units, b.vector(4 * units, 0.12, 3))
     s = b.op("LOGISTIC", [z], b.fixed(4 * units, SIGMOID[dtype]))
     i, f, g, o = [b.fixed(units, SIGMOID[dtype]) for _ in range(4)]
     b.op("SPLIT", [b.tensor([], dtype="int32", data=np.array(1, np.int32)), s], [i, f, g, o],
@@ -110,10 +110,10 @@ def lstm(dtype, channels=3, units=5, seed=1, per_unit=False):
     twos = np.full((1, units), 2.0) + per_unit * np.linspace(-1, 0, units)
     twice = b.op("MUL", [g, b.constant(twos, 2 / 127)], b.vector(units, 1 / 64, -128))
     candidate = b.op("ADD", [twice, b.constant(-twos / 2, 1 / 127)], b.vector(units, 1 / 64, 1))
-    kept = b.op("MUL", [f, c], b.vector(units, 0.02))
+    kept = b.op("MUL", [f, c], b.vector(units, 0.05))
     fresh = b.op("MUL", [i, candidate], b.vector(units, 1 / 110, 3))
-    c = b.op("ADD", [kept, fresh], b.vector(units, 0.02, 0, "next_state_0_c"))
-    shown = b.op("TANH", [b.op("MUL", [c, b.constant([[1.0]], 1 / 127)], b.vector(units, 0.02))],
+    c = b.op("ADD", [kept, fresh], b.vector(units, 0.05, 0, "next_state_0_c"))
+    shown = b.op("TANH", [b.op("MUL", [c, b.constant([[1.0]], 1 / 127)], b.vector(units, 0.05))],
                  b.fixed(units, TANH[dtype]))
     h = b.op("MUL", [o, shown], b.vector(units, 0.05, 0, "next_state_0_h"))
     y = b.product(h, channels, b.vector(channels, 0.03, -9, "output"))

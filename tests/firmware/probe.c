@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 static probe_state state;
 
@@ -72,6 +73,12 @@ int main(void)
     probe_init(&state);
     printf("long_gap_is_a_start %d\n", wild == score_of(0.3));
 
+    warm();
+    for (t = 0; t < 4; t++) {
+        memset(&state.states, 0x7f, sizeof state.states);  /* as far as a state can be, or beyond */
+        step(t % 2 ? 1e9 : -1e9, NULL);
+    }
+    printf("wild_states %.9g\n", score_of(0.0));
     warm();
     state.forecast[0] = NAN;
     printf("lost %.9g\n", score_of(0.0));

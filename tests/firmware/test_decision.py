@@ -16,7 +16,8 @@ def expected(probe, values):
     return StreamDetector(probe.model(), probe.scaler, probe.detector).update(values)
 
 
-@pytest.mark.parametrize("kind, dtype", [("lstm", "int8"), ("lstm", "float32"), ("gru", "int8")])
+@pytest.mark.parametrize("kind, dtype", [
+    ("lstm", "int8"), ("lstm", "int16"), ("lstm", "float32"), ("gru", "int8")])
 def test_float_scores_are_near_and_alarms_are_the_same_rows(kind, dtype, tmp_path):
     needs("gcc")
     probe, values = machine(kind, dtype), record(machine(kind, dtype).channels)
@@ -49,22 +50,24 @@ def test_double_scores_with_missing_channels_are_near(tmp_path):
     assert np.abs(scores / np.maximum(wanted, 1) - wanted / np.maximum(wanted, 1)).max() < 1e-9
 
 
-def facts(folder, options=()):
+def facts(folder, options=(), dtype="int8"):
     """What probe.c says, as {name: number}."""
-    probe = machine("lstm", "int8")
+    probe = machine("lstm", dtype)
     shutil.copy(os.path.join(HERE, "probe.c"), str(folder / "calls.c"))
     probe.compiled(folder, GCC + list(options), "calls", ["probe.c", "calls.c"])
     lines = run(folder, "./calls").splitlines()
     return {name: float(value) for name, value in (line.split() for line in lines)}
 
 
-@pytest.mark.parametrize("options", [[], ["-DPROBE_DOUBLE"]])
-def test_bad_input_has_a_defined_score(options, tmp_path):
+@pytest.mark.parametrize("options, dtype", [
+    ([], "int8"), (["-DPROBE_DOUBLE"], "int8"), ([], "float32"), ([], "int16")])
+def test_bad_input_has_a_defined_score(options, dtype, tmp_path):
     needs("gcc")
-    found = facts(tmp_path, options)
+    found = facts(tmp_path, options, dtype)
     assert 0 <= found["normal"] < found["nan"] < found["infinity"] < found["minus_infinity"] < 10
     assert 10 < found["far"] < 1e16 and 10 < found["farther_down"] < 1e16
     assert found["alarm_after_far"] == 0
+    assert 0 <= found["wild_states"] < 20 and 0 <= found["lost"] < 20
 
 
 def test_gaps_and_counters(tmp_path):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 BIG_ENDIAN = ["mips-linux-gnu-gcc", "-static", "-std=c99", "-O2"]
 
 
-@pytest.fixture(scope="module", params=["int8", "float32"])
+@pytest.fixture(scope="module", params=["int8", "int16", "float32"])
 def probe(request):
     return machine("lstm", request.param)
 
@@ -44,7 +44,7 @@ def test_a_big_endian_processor_computes_the_same_bits(probe, tmp_path):
     probe.compiled(tmp_path, BIG_ENDIAN)
     values.astype(">f4").tofile(str(tmp_path / "samples.bin"))
     run(tmp_path, "qemu-mips", "./replay")
-    kind = ">f4" if probe.dtype == "float32" else "u1"
+    kind = {"float32": ">f4", "int16": ">i2", "int8": "u1"}[probe.dtype]
     row = np.dtype([("score", ">f8"), ("alarm", "u1"), ("forecast", ">f4", (probe.channels,)),
                     ("states", kind, (probe.state_bytes() // np.dtype(kind).itemsize,))])
     found = np.fromfile(str(tmp_path / "results.bin"), row)
@@ -98,8 +98,10 @@ def odd_detector(detector):
     return dict(detector, residual=fitted, missing={"tails": [gone]})
 
 
-def test_every_branch_of_the_generated_c_is_taken(probe, tmp_path):
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_every_branch_of_the_generated_c_is_taken(dtype, tmp_path):
     needs("gcc", "gcov")
+    probe = machine("lstm", dtype)
     values = record(probe.channels)
     sources = source.sources(probe.step, probe.scaler, odd_detector(probe.detector), machines.FACTS,
                              NAME, "tflite")
