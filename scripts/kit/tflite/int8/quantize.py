@@ -46,12 +46,12 @@ from kit.tflite.int8.balance import balance
 from kit.tflite.int8.calibrate import observe
 from kit.tflite.int8.emit import emit
 from kit.tflite.int8.equalise import equalise
-from kit.tflite.int8.graph import MOVES, Graph
+from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, Graph
 from kit.tflite.int8.relus import fuse_relus
 from kit.tflite.int8.scales import choose_scales
 from kit.tflite.int8.schemes import INT8_SCHEME
 
-FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION")
+FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION", "GATHER") + CONVOLUTIONS
 
 
 def quantized(model, signature, samples):
@@ -74,3 +74,8 @@ def refuse_unknown(graph, scheme):
             name = graph.tensors[operator["outputs"][0]]["name"]
             raise UserError("no int8 form: the operator %s at '%s' has no int8 kernel in 1.15; use "
                             "float32 or dynamic" % (kind, name))
+        if kind == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
+            name = graph.tensors[operator["outputs"][0]]["name"]
+            raise UserError("no int8 form: '%s' is a product of two computed tensors, as attention "
+                            "is, and 1.15 has int8 products with constants alone; use float32 or "
+                            "dynamic" % name)
