@@ -37,6 +37,7 @@ from kit.base.cli import (
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
+from kit.network.possible import explained, window_steps
 from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.flatbuffer import merge_constants
@@ -61,6 +62,11 @@ class Job(NamedTuple):
 
 def main(argv):
     args = arguments(argv)
+    if args.explain:
+        network = read_network(read_asked(keras_of(args), args))
+        return print("\n".join(explained(network, args.window_steps, args.source)))
+    if args.output is None:
+        raise UserError("say with -o which file to write (with --form all which folder)")
     if args.form == "all":
         if args.c_array:
             raise UserError("--c-array writes one step file, not the table; give it --form step")
@@ -85,7 +91,9 @@ def arguments(argv):
     p.add_argument("source", help="Keras model: .h5, .keras, SavedModel folder, weights or .json; "
                    "or a .pb of freeze with its .json beside it")
     add_arguments(p)
-    p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
+    p.add_argument("-o", "--output", help=".tflite to write (a folder for all)")
+    p.add_argument("--explain", action="store_true", help="write nothing; print the layers as "
+                   "read, the forms that are possible, and why not the others")
     p.add_argument("--form", choices=list(FORMS) + ["all"])
     p.add_argument("--precision", choices=list(PRECISIONS))
     p.add_argument("--keras", help="the Keras file that a frozen .pb came from, for comparison")
@@ -164,7 +172,7 @@ def write(path, data, facts, reference):
 
     model, stem = Model(data), os.path.splitext(path)[0]
     written = {path: data, stem + ".json": json_text(facts)}
-    if len(model.inputs) == len(model.states) + 1:  # of several inputs there is none
+    if len(model.inputs) == len(model.state) + 1:  # of several inputs there is none
         stream = golden_stream(model, facts["precision"], reference.inputs(model.form))
         written[stem + ".golden.json"] = json_text(dict(
             {"file": os.path.basename(path), "sha256": facts["sha256"]}, **stream))
@@ -174,9 +182,13 @@ def write(path, data, facts, reference):
 def summary(facts):
     """Size and parity in one line."""
     parity = facts["parity"]
-    text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
+    text = ("%d bytes; difference to Keras %.2g mean, %.2g p99, %.2g max (output std %.2g, %d %s); "
+            "%s <= %.2g")
+    if facts.get("int8_weights") == 0:
+        text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
     return text % (
-        facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
+        facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
+        parity["max_abs_diff"], parity["output_std"],
         parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
@@ -240,7 +252,6 @@ def convert(job, form, precision):
 
 def looped(job, precision, folder):
     """(Model dict, signature) of the loop form, from the step model of each of its pieces."""
-    from kit.network.forms import window_steps
     from kit.network.loops import pieces
     from kit.tflite.loop import Step, looped as joined
     from kit.tflite.pieces import finished
@@ -252,7 +263,7 @@ def looped(job, precision, folder):
         signature = dict(signature, form="step")
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 
-    steps = window_steps(job.network, job.steps, job.source, unrolled=False)
+    steps = window_steps(job.network, job.steps, job.source)
     calibration = job.calibration if PRECISIONS[precision].calibrated else None
     parts = pieces(job.network, steps, job.source)
     return joined(finished(parts, make, precision, calibration, steps), steps,
@@ -272,7 +283,7 @@ def frozen_source(job, form, folder):
             raise UserError("%s holds the %s form; for %s the %s form is needed"
                             % (job.source, signature["form"], form, FORMS[form].graph))
         return job.source, signature
-    from kit.network.forms import frozen, window_steps
+    from kit.network.forms import frozen
 
     form = FORMS[form].graph
     steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)

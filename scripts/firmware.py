@@ -13,13 +13,15 @@ Integers are equal to the .tflite's, byte for byte, as the runtime of --rounding
 import os
 import sys
 
-from kit.base.cli import UserError, parser, read_json, run, write_text
+from kit.base.cli import parser, run, write_together
 from kit.base.digest import sha256
+from kit.detection.fitted import read_detector
 from kit.firmware import fixed, golden, readme, source
 from kit.firmware.graph import read_step
 from kit.record.records import read_record
 from kit.record.windows import read_scaler
 from kit.runtime.interpreter import Model
+from kit.runtime.verifier import checked, model_file
 
 
 def parse(argv):
@@ -39,33 +41,22 @@ def parse(argv):
     return arguments.parse_args(argv)
 
 
-def read_detector(path, model_path):
-    """The fitted detector that has the name of the model file."""
-    detectors, name = read_json(path), os.path.splitext(os.path.basename(model_path))[0]
-    if name not in detectors:
-        raise UserError("%s has no detector %s; it has %s"
-                        % (path, name, ", ".join(sorted(detectors))))
-    return detectors[name]
-
-
 def read_step_file(path):
-    try:
-        with open(path, "rb") as file:
-            return read_step(file.read(), path)
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
+    data, _ = model_file(path)
+    checked(data, path)
+    return read_step(data, path)
 
 
 def main(argv):
     args = parse(argv)
     step = read_step_file(args.model)
-    scaler, detector = read_scaler(args.scaler), read_detector(args.detector, args.model)
+    scaler, name = read_scaler(args.scaler), os.path.splitext(os.path.basename(args.model))[0]
+    detector = read_detector(args.detector, name, len(scaler.channels))
     dtype = step.tensors[step.inputs[0]].dtype
     facts = {"title": "Detector in C: network in %s, scorer in float or double" % dtype,
              "sources": ["%s, sha256 %s" % (os.path.basename(path), sha256(path))
                          for path in (args.model, args.scaler)]
-             + ["the detector %s of %s" % (os.path.splitext(os.path.basename(args.model))[0],
-                                           os.path.basename(args.detector))]}
+             + ["the detector %s of %s" % (name, os.path.basename(args.detector))]}
     files = source.sources(step, scaler, detector, facts, args.name, args.rounding)
     record = read_record(args.golden)
     model = Model(args.model, fixed.ROUNDINGS[args.rounding])
@@ -73,8 +64,7 @@ def main(argv):
     files["README.md"] = readme.readme(step, scaler, detector, facts, found, args.name)
     test = golden.source(found, dtype != "float32", "Self-test. " + facts["title"])
     files[args.name + "_test.c"] = source.tidy(source.pieces.named(test, args.name))
-    for name in sorted(files):
-        write_text(os.path.join(args.out, name), files[name])
+    write_together({os.path.join(args.out, name): files[name] for name in sorted(files)})
     print("%s: %s" % (args.out, ", ".join(sorted(files))), file=sys.stderr)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import step_models
-from kit.detection.scores import fit, fit_centres
+from kit.detection.fitting import fit, fit_normal
 from kit.firmware import devices, graph, source
 from kit.record.windows import Scaler, held
 from kit.runtime.interpreter import Model
@@ -17,7 +17,8 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werro
 GCC = ["gcc", "-std=c99", "-O2"]
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "firmware")
 FACTS = {"title": "A probe", "sources": ["nothing"]}
-OPTIONS = {"time_constants": [3, 8], "energy_time_constant": 8, "fading": 0.9}
+OPTIONS = {"time_constants": [3, 8], "energy_time_constants": [8], "time_scales": [1, 8],
+           "fading": 0.9, "regimes": 2, "pca_variance": 0.9}
 
 
 def needs(*tools):
@@ -70,7 +71,8 @@ class Machine:
         forecasts = np.full(samples.shape, np.nan, np.float32)
         forecasts[1:] = self.model().stream(filled[:-1]).reshape(len(samples) - 1, -1)
         forecasts[:WARM_UP] = np.nan
-        found, _ = fit(samples, forecasts, fit_centres(filled, 2), OPTIONS, 0.01)
+        normal = fit_normal(samples, filled, OPTIONS)
+        found, _ = fit(samples, forecasts, normal, OPTIONS, 0.01)
         return dict(found, warm_up_samples=WARM_UP, interval_s=60.0)
 
     def state_bytes(self):

@@ -27,7 +27,7 @@ SEED = int(os.environ.get("FAULT_SEED", 1))
 STAGES = ("generate", "train", "freeze", "convert@window-float32", "convert@step-int8", "evaluate",
           "report", "attest")
 SLOWEST_S = 20  # of a stage of the smoke profile, its start included
-ROOM = "8k"  # of the small disk: less than any stage writes
+ROOM = "4k"  # of the small disk: less than any stage writes
 MEMORY_KB = (400000, 900000, 1400000)  # of address space: at the start, while importing, later
 
 need_root = pytest.mark.skipif(os.getuid() != 0, reason="mounting a disk needs root")

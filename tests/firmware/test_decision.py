@@ -165,8 +165,8 @@ def test_what_does_not_belong_together_is_refused():
     for change, sentence in (
             (dict(name="Probe"), "--name Probe: take lower-case letters"),
             (dict(scaler=machine("gru", "int8").scaler), "takes 3 values; the scaler has 2"),
-            (dict(detector=dict(probe.detector, forecast=False)), "has no forecast"),
-            (dict(detector=dict(probe.detector, location=[0.0])), "has 1 channels")):
+            (dict(detector={key: value for key, value in probe.detector.items()
+                            if key != "residual"}), "has no residual or no distance")):
         given = dict(dict(step=probe.step, scaler=probe.scaler, detector=probe.detector,
                           facts=FACTS, name=NAME, rounding="tflite"), **change)
         with pytest.raises(UserError, match=sentence):

@@ -87,14 +87,15 @@ def branches(folder, source):
 
 def odd_detector(detector):
     """A detector that leads into every branch: far scales, a nearer second regime, odd tails."""
-    tails = [dict(tail, shape=0.1) for tail in detector["tails"]]
-    tails[1]["scale"] = 1e12  # what is beyond is next to nothing
-    tails[2]["shape"] = 0.0
-    tails[-1] = {"knots": [0.0, 1.0], "decades": [0.0, 1.0], "shape": 0.1, "scale": 1.0}
-    channels = len(detector["location"])
-    return dict(detector, tails=tails, log_scale=[100.0, -100.0, 0.0],
-                centres=[[9.0] * channels, [0.0] * channels, [-9.0] * channels],
-                precisions=[detector["precisions"][0]] * 3)
+    fitted = dict(detector["residual"])
+    channels = detector["channels"]
+    fitted["tails"] = [dict(tail, shape=0.1) for tail in fitted["tails"]]
+    fitted["tails"][1]["scale"] = 1e12  # what is beyond is next to nothing
+    fitted["tails"][2]["shape"] = 0.0
+    fitted.update(log_scale=[100.0, -100.0, 0.0], precisions=[fitted["precisions"][0]] * 3,
+                  centres=[[9.0] * channels, [0.0] * channels, [-9.0] * channels])
+    gone = {"knots": [0.0, 1.0], "decades": [0.0, 1.0], "shape": 0.1, "scale": 1.0}
+    return dict(detector, residual=fitted, missing={"tails": [gone]})
 
 
 def test_every_branch_of_the_generated_c_is_taken(probe, tmp_path):

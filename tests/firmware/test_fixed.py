@@ -4,6 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from kit.base.cli import UserError
 from kit.firmware import fixed
 
 
@@ -46,3 +47,21 @@ def test_a_table_holds_the_function_of_every_byte():
     x = (np.arange(-128, 128) - 3) * 0.02
     assert np.abs(made / 128 - np.tanh(x)).max() <= 0.51 / 128
     assert made[128 + 3] == 0 and (np.diff(made.astype(int)) >= 0).all()
+
+
+def test_the_table_of_int16_sigmoids_is_near_the_function_and_rises():
+    exact = 65536 / (1 + np.exp(-np.arange(256) / 24))
+    made = fixed.sigmoids().astype(float)
+    assert np.abs(made - exact).max() < 1.2 and (np.diff(made) >= 0).all()
+
+
+@pytest.mark.parametrize("scale", [0.3e-3, 7.8e-5, 2.0 ** -10])
+def test_an_int16_goes_into_the_table_at_its_place(scale):
+    m, e = fixed.interpolation(scale)
+    assert 2 ** 14 <= m + 1 and m < 2 ** 15
+    assert abs(m * 2.0 ** -e / (scale * 4096 * 3) - 1) < 1e-4
+
+
+def test_a_scale_at_which_the_runtime_leaves_its_table_is_refused():
+    with pytest.raises(UserError, match="at the scale 0.000244141"):
+        fixed.interpolation(2.0 ** -12)

@@ -1,4 +1,4 @@
-"""Write corpus/: small sound inputs of every reader, the same each time.
+"""Write corpus/: small sound inputs of every reader.
 
     PYTHONPATH=scripts:tests .venv/bin/python tests/fuzz/make_corpus.py models/convert
 """
@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import sys
+import zipfile
 
 import numpy as np
+import pandas as pd
 
 from kit.runtime import flatbuffer
 from runtime.sound import sound_model
@@ -29,6 +31,17 @@ def small(path):
         if len(buffer.get("data", ())) > 64:
             buffer["data"] = np.zeros_like(buffer["data"])
     return flatbuffer.write(model)
+
+
+def write_log_files():
+    """The log as other programs keep it."""
+    frame = pd.read_csv(os.path.join(CORPUS, "log.csv"), parse_dates=["time"])
+    frame["time"] = frame["time"].dt.tz_localize(None)
+    frame.to_parquet(os.path.join(CORPUS, "log.parquet"), index=False)
+    frame.to_excel(os.path.join(CORPUS, "log.xlsx"), index=False)
+    with zipfile.ZipFile(os.path.join(CORPUS, "log.zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        with open(os.path.join(CORPUS, "log.csv")) as file:
+            archive.writestr(zipfile.ZipInfo("log.csv"), file.read())
 
 
 def main(models):
@@ -55,6 +68,7 @@ def main(models):
         "2021-03-01T00:%02d:00Z,%g,%d\n" % (row, 0.5 * row, -row) for row in range(20)))
     write("german.csv", "Datum;Druck (bar);Strom\n" + "".join(
         "01.03.2021 00:%02d:00;%d,5;%d\n" % (row, row, row) for row in range(20)))
+    write_log_files()
     for name, shape in (("stream.npy", (12, 2)), ("windows.npy", (3, 4, 2))):
         np.save(os.path.join(CORPUS, name), np.arange(24, dtype=np.float32).reshape(shape))
     end = [{"name": "sample", "shape": [1, 7], "type": "float32"}]

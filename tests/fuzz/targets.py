@@ -14,7 +14,7 @@ from kit.base.params import load_params
 from kit.detection.fitted import read_detector
 from kit.detection.stream import StreamDetector
 from kit.page.inputs import OBJECTS, read_object, read_table
-from kit.record.logs import Layout, Log
+from kit.record.logs import open_log, text_log
 from kit.record.records import read_events
 from kit.record.samples import read_samples
 from kit.record.timeline import Timeline, equally_spaced
@@ -60,6 +60,10 @@ class Backwards:
     def stream(samples):
         return samples[::-1]
 
+    @staticmethod
+    def reset():
+        pass
+
 
 def scaler(data, folder):
     found = read_scaler(put(folder, "scaler.json", data))
@@ -80,11 +84,16 @@ def events(data, folder):
 
 
 def log(data, folder):
-    found = Log("log.csv", iter([data[:200], data[200:]]))
-    kind = "none" if "time" not in found.header[0] else "auto"
-    blocks = found.blocks(Layout(kind, found.channels(kind)))
+    return rows_of(text_log("log.csv", iter([data[:200], data[200:]])))
+
+
+def log_file(ending):
+    return lambda data, folder: rows_of(open_log(put(folder, "log." + ending, data)))
+
+
+def rows_of(found):
     rows = 0
-    for block in equally_spaced(blocks, Timeline()):
+    for block in equally_spaced(found.blocks(found.channels()), Timeline()):
         rows += len(block.values)
         assert rows < 10 ** 7
     return rows
@@ -132,6 +141,9 @@ TARGETS = {
     "roc": (table("roc.csv"), corpus("roc.csv")),
     "events": (events, corpus("events.csv")),
     "log": (log, corpus("log.csv", "german.csv", "events.csv")),
+    "parquet": (log_file("parquet"), corpus("log.parquet")),
+    "zip": (log_file("zip"), corpus("log.zip")),
+    "xlsx": (log_file("xlsx"), corpus("log.xlsx")),
     "params": (params, smoke()),
     "windows": (windows, corpus("stream.npy", "windows.npy")),
     "signature": (signature, corpus("step.json")),

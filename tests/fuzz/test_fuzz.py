@@ -63,13 +63,15 @@ def tried(name, kept, folder):
     rng, counts = random.Random("%s %d" % (name, SEED)), {"taken": 0, "refused": 0}
     limit = memory() + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for ending in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(ending, signal.SIG_DFL)
     place = os.open(kept, os.O_RDWR | os.O_CREAT)
     for _ in range(INPUTS):
         data = mutated(rng.choice(corpus), rng)
         os.pwrite(place, data, 0)  # what a dead process was at
         os.ftruncate(place, len(data))
-        signal.alarm(SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of this process, whatever else runs
+        signal.alarm(30 * SECONDS)
         try:
             target(data, folder)
             counts["taken"] += 1
@@ -79,6 +81,7 @@ def tried(name, kept, folder):
                 return "%s: several lines for %s: %s" % (name, kept, error), counts
         except Exception:
             return "%s on %s:\n%s" % (name, kept, traceback.format_exc()), counts
+    signal.setitimer(signal.ITIMER_PROF, 0)
     signal.alarm(0)
     return None, counts
 

@@ -18,14 +18,14 @@ class Filter:
         self.reset()
 
     def reset(self):
-        self.states = [np.zeros((1, 1), np.float32)]
+        self.state = [np.zeros((1, 1), np.float32)]
 
     def stream(self, samples):
-        y, found = float(self.states[0][0, 0]), []
+        y, found = float(self.state[0][0, 0]), []
         for x in np.clip(samples[:, 0], -8, 8):
             y = self.keep * y + float(x) + self.creep
             found.append(y)
-        self.states = [np.array([[y]], np.float32)]
+        self.state = [np.array([[y]], np.float32)]
         return np.array(found, np.float32)[:, None]
 
 

@@ -11,12 +11,28 @@ import math
 
 import numpy as np
 
-LEFT_SHIFT = 20  # bits that ADD and SUB gain before they round
+from kit.base.cli import UserError
+
 ROUNDINGS = {"tflite": "tflite_runtime", "tf115": "tensorflow"}  # and the runtime that does so
 
+# of the runtime's table of sigmoids: entries that are one more than the nearest integer, as read
+# off its TANH of all int16 at many scales
+ONE_MORE = (
+    4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41,
+    43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255)
 
-def multiplier(real):
-    """(m, e) so that real is about m 2**-(31 + e), m of 31 bits; QuantizeMultiplier of TFLite."""
+
+def in_float(real):
+    """A product or quotient of scales as the kernels compute it, in float32."""
+    return float(np.float32(real))
+
+
+def multiplier(real, single=False):
+    """(m, e) so that real is about m 2**-(31 + e), m of 31 bits; QuantizeMultiplier of TFLite.
+
+    single : the kernel has computed it in float32
+    """
+    real = in_float(real) if single else real
     fraction, exponent = math.frexp(real)
     m = int(math.floor(fraction * 2 ** 31 + 0.5))
     if m == 2 ** 31:
@@ -49,3 +65,23 @@ def table(function, source, scale, zero_point):
     y = function(x.astype(float)).astype(np.float32) * np.float32(1 / scale)
     away = np.copysign(np.floor(np.abs(y) + np.float32(0.5)), y)
     return np.clip(away + zero_point, -128, 127).astype(np.int8)
+
+
+def interpolation(scale):
+    """(m, e) with which an int16 of a scale goes into the table of sigmoids: x m 2**-e, 2**-12 / 3.
+
+    As the kernels prepare it. UserError for the scales with which they leave the table.
+    """
+    if scale in (2.0 ** -12, 2.0 ** -11):
+        raise UserError("a sigmoid or tanh of int16 at the scale %g, where the runtime computes it "
+                        "in another way; calibrate on other data" % scale)
+    m, e = scale * 4096 * 3, 0
+    while m <= 32767 / 2 and e <= 30:
+        m, e = 2 * m, e + 1
+    return int(m), e
+
+
+def sigmoids():
+    """The table (256,) of int16 sigmoids, uint16: 2**16 / (1 + e**(-i / 24)), as the runtime has it."""
+    exact = 65536 / (1 + np.exp(-np.arange(256) / 24))
+    return np.minimum(np.rint(exact) + np.isin(np.arange(256), ONE_MORE), 65535).astype(np.uint16)

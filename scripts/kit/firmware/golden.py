@@ -17,7 +17,7 @@ class Heard:
     """A model that remembers its last forecast."""
 
     def __init__(self, model):
-        self._model, self.forecast = model, None
+        self._model, self.forecast, self.reset = model, None, model.reset
 
     def stream(self, samples):
         outputs = self._model.stream(samples)
@@ -57,7 +57,6 @@ def played(rows, gaps, model, scaler, detector):
     for start, stop in zip(bounds, bounds[1:]):
         lost = gaps.get(start)
         if watch is None or lost is None or lost > detector["warm_up_samples"]:
-            model.reset()
             watch = StreamDetector(heard, scaler, detector)
         else:
             watch.update(np.full((lost, rows.shape[1]), np.nan))

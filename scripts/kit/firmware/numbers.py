@@ -84,6 +84,7 @@ class Int8:
     """int8 with TFLite's fixed-point arithmetic."""
 
     ctype, local, dtype, tables = "int8_t", "int32_t", np.int8, True
+    sum_type, left_shift = "int32_t", 20
 
     def __init__(self, rounding):
         self.rounding, self.exponents = rounding, []
@@ -112,7 +113,7 @@ class Int8:
         sums = np.zeros(len(matrix), np.int64) if bias is None else bias.astype(np.int64)
         sums = sums - source.zero_point * matrix.sum(axis=1)
         low, high = fixed.limits(self.dtype, op.activation, out.scale, out.zero_point)
-        m, e = fixed.multiplier(source.scale * weights.scale / out.scale)
+        m, e = self.multiplier(fixed.in_float(source.scale * weights.scale) / out.scale)
         self.exponents.append(e)
         width = rounded_up(matrix.shape[1])
         padded = np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])), "constant")
@@ -127,7 +128,7 @@ class Int8:
             out.zero_point, low, high, writer.buffers[out.number]))
         return lines
 
-    sum_type = "int32_t"
+    multiplier = staticmethod(fixed.multiplier)
 
     def rescaled(self, after, before):
         """(256,) int8 of each int8 as unsigned index: as kit.runtime.interpreter hands states on."""
@@ -149,7 +150,7 @@ class Int8:
         handler = getattr(self, "_" + op.kind.lower(), None)
         if handler is None:
             raise UserError("C does not hold the operator %s in int8 yet" % op.kind)
-        return handler(op, tensors, names, _C)
+        return handler(op, tensors, names, _C if self.dtype == np.int8 else _WideC)
 
     def evaluate(self, op, tensors, values):
         """The operator's int8 output of int8 arrays: what a table holds."""
@@ -164,7 +165,7 @@ class Int8:
     def _mul(self, op, tensors, args, as_):
         a, b = [tensors[place] for place in op.inputs]
         out = tensors[op.outputs[0]]
-        m, e = fixed.multiplier(a.scale * b.scale / out.scale)
+        m, e = fixed.multiplier(fixed.in_float(a.scale * b.scale) / out.scale, single=True)
         product = as_.times(as_.shifted(args[0], a.zero_point), as_.shifted(args[1], b.zero_point))
         return self._limited(as_.scaled(product, m, e), op, out, as_)
 
@@ -172,10 +173,10 @@ class Int8:
         a, b = [tensors[place] for place in op.inputs]
         out = tensors[op.outputs[0]]
         twice = 2 * max(a.scale, b.scale)
-        terms = [as_.scaled(as_.times(as_.shifted(value, item.zero_point), 1 << fixed.LEFT_SHIFT),
+        terms = [as_.scaled(as_.times(as_.shifted(value, item.zero_point), 1 << self.left_shift),
                             *fixed.multiplier(item.scale / twice))
                  for value, item in zip(args, (a, b))]
-        m, e = fixed.multiplier(twice / ((1 << fixed.LEFT_SHIFT) * out.scale))
+        m, e = fixed.multiplier(twice / ((1 << self.left_shift) * out.scale))
         return self._limited(as_.scaled(as_.sum(terms[0], terms[1], sign), m, e), op, out, as_)
 
     def _sub(self, op, tensors, args, as_):
@@ -183,7 +184,7 @@ class Int8:
 
     def _quantize(self, op, tensors, args, as_):
         a, out = tensors[op.inputs[0]], tensors[op.outputs[0]]
-        m, e = fixed.multiplier(a.scale / out.scale)
+        m, e = fixed.multiplier(a.scale / out.scale, single=op.kind != "QUANTIZE")
         return self._limited(as_.scaled(as_.shifted(args[0], a.zero_point), m, e), op, out, as_)
 
     def _relu(self, op, tensors, args, as_):
@@ -199,6 +200,8 @@ class Int8:
 class _C:
     """Arithmetic as C text."""
 
+    down, shift = "NAME_down", " * %d" % (1 << Int8.left_shift)
+
     @staticmethod
     def shifted(x, zero_point):
         return x if not zero_point else "(%s %s %d)" % (x, "-" if zero_point > 0 else "+",
@@ -212,12 +215,12 @@ class _C:
     def sum(x, y, sign):
         return "%s %s %s" % (x, "+" if sign > 0 else "-", y)
 
-    @staticmethod
-    def scaled(x, m, e):
-        if (m, e) == (1 << 30, 0) and x.endswith(" * %d" % (1 << fixed.LEFT_SHIFT)):
-            return x.replace(" * %d" % (1 << fixed.LEFT_SHIFT), " * %d" % (1 << fixed.LEFT_SHIFT - 1))
+    @classmethod
+    def scaled(cls, x, m, e):
+        if (m, e) == (1 << 30, 0) and x.endswith(cls.shift):  # half of an even number
+            return x[:-len(cls.shift)] + " * %d" % (int(cls.shift[3:]) // 2)
         if e > 0:
-            return "NAME_down(%s, %d, %d)" % (x, m, e)
+            return "%s(%s, %d, %d)" % (cls.down, x, m, e)
         return "NAME_up(%s, %d, %d)" % (x, m, -e)
 
     @staticmethod
@@ -225,6 +228,12 @@ class _C:
         if (low, high) == (-128, 127):
             return "NAME_saturated(%s)" % x
         return "NAME_clamp(%s, %d, %d)" % (x, low, high)
+
+
+class _WideC(_C):
+    """The same where products of two numbers may need all of 32 bits."""
+
+    down, shift = "NAME_down_wide", " * %d" % (1 << 15)
 
 
 class _Numpy:
@@ -247,6 +256,23 @@ class _Numpy:
 
 
 class Int16(Int8):
-    """int16 activations, symmetric, with int8 weights and int64 sums."""
+    """int16 activations, symmetric, with int8 weights and int64 sums: TFLite's reference kernels."""
 
-    ctype, dtype, tables = "int16_t", np.int16, False
+    ctype, dtype, tables, sum_type = "int16_t", np.int16, False, "int64_t"
+    left_shift = 15
+
+    def round_function(self):
+        if self.rounding != "tflite":
+            raise UserError("TensorFlow 1.15 has no int16 kernels: take --rounding tflite")
+        return ""
+
+    def multiplier(self, real):
+        """15 bits and a power of two: the sums are of 64 bits."""
+        m, e = fixed.multiplier(real)
+        return ((m + (1 << 15)) >> 16 if m < 0x7FFF0000 else 0x7FFF), e
+
+    def _logistic(self, op, tensors, args, as_):
+        return "NAME_%s(%s, %d, %d)" % ((op.kind.lower(), args[0]) + fixed.interpolation(
+            tensors[op.inputs[0]].scale))
+
+    _tanh = _logistic

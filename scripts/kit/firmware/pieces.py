@@ -5,13 +5,21 @@ In those files two empty lines stand between blocks, NAME_ before every name of 
 import os
 import re
 
+from kit.firmware import fixed
+
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "c")
 
 
 def text(name):
     """The text of one file of c/."""
     with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
-        return file.read()
+        return file.read().replace("@SIGMOID@", wrapped(fixed.sigmoids()))
+
+
+def wrapped(values, columns=12):
+    """Integers as lines of C."""
+    rows = [values[at:at + columns] for at in range(0, len(values), columns)]
+    return "\n".join("    %s," % ", ".join(map(str, row)) for row in rows)
 
 
 def called(names, calling):

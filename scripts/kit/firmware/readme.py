@@ -3,6 +3,7 @@ import re
 
 from kit.firmware import pieces
 from kit.firmware.graph import Step
+from kit.firmware.source import ladders
 
 BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
 
@@ -13,7 +14,7 @@ def readme(step, scaler, detector, facts, found, name):
         "TITLE": facts["title"], "SOURCES": "\n".join("- " + line for line in facts["sources"]),
         "CHANNELS": ", ".join(scaler.channels), "WEIGHTS": "{:,}".format(weight_bytes(step)),
         "STATES": "{:,}".format(state_bytes(step)),
-        "STATE": "{:,}".format(struct_bytes(step, len(scaler.channels), len(detector["weights"]))),
+        "STATE": "{:,}".format(struct_bytes(step, detector)),
         "ROWS": str(len(found.rows)), "THRESHOLD": "%g" % detector["threshold"],
         "INTERVAL": "%g" % detector["interval_s"]}
     text = re.sub("@([A-Z]+)@", lambda match: values[match.group(1)], pieces.text("README.md"))
@@ -33,7 +34,9 @@ def state_bytes(step):
                for place in step.inputs[1:])
 
 
-def struct_bytes(step, channels, scales):
+def struct_bytes(step, detector):
     """sizeof(NAME_state) with float and without a hook, on a 32-bit core."""
-    alone = state_bytes(step) + 4 * (channels * (3 + scales + 1) + 1) + 2 + 1
+    means = len(detector["residual"]["weights"]) * detector["channels"]
+    means += len(ladders(detector)) * len(detector["weights"])
+    alone = state_bytes(step) + 4 * (means + 4 * detector["channels"] + 2) + 2 + 1
     return alone + -alone % 4

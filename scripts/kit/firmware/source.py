@@ -5,13 +5,13 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.firmware import network, pieces
-from kit.detection.scores import LIGHT
+from kit.detection.scores import LADDERS, LEAST_DISTANCE, LIGHT, MOST
 from kit.record.windows import INPUT_LIMIT
 
 FARTHEST = 1e6  # standard deviations: what is farther counts as that far
 TYPES = {"float32": "float", "int8": "int8_t", "int16": "int16_t"}
-LIBRARIES = {"float32": ["float32.c"], "int8": ["rounding.c", "int8.c"],
-             "int16": ["rounding.c", "int8.c", "int16.c"]}
+LIBRARIES = {"float32": ["float32.c"], "int8": ["rounding.c", "integer.c", "int8.c"],
+             "int16": ["integer.c", "int16.c"]}
 IS_NUMBER = " && s->forecast[c] == s->forecast[c]"  # a float network may lose itself to NaN
 
 HEAD = """/* %s
@@ -42,6 +42,7 @@ HEAD = """/* %s
 #ifdef CAPS_DOUBLE
 #define R(x) x
 #define NAME_real_exp exp
+#define NAME_real_log log
 #define NAME_real_log1p log1p
 #else
 #define R(x) x##f
@@ -71,11 +72,14 @@ def check(step, scaler, detector, name):
         if step.tensors[place].size != channels:
             raise UserError("the model %s %d values; the scaler has %d channels"
                             % (end, step.tensors[place].size, channels))
-    if not detector.get("forecast"):
-        raise UserError("this detector has no forecast; firmware needs one of a model file")
-    if len(detector["location"]) != channels:
-        raise UserError("the detector has %d channels and the scaler %d"
-                        % (len(detector["location"]), channels))
+    if "residual" not in detector or not ladders(detector):
+        raise UserError("this detector has no residual or no distance; firmware needs the one of a "
+                        "model file")
+
+
+def ladders(detector):
+    """The kinds of distance that a detector has, in the scorer's order."""
+    return [kind for kind in LADDERS if kind in detector and "matrix" in detector[kind]]
 
 
 def tidy(text):
@@ -93,7 +97,9 @@ def header(step, scaler, detector, facts):
         "INTERVAL": "%g" % detector["interval_s"], "THRESHOLD": "%g" % detector["threshold"],
         "NAMES": "\n".join(" *   %-3d %s" % pair for pair in enumerate(scaler.channels)),
         "SOURCES": "\n".join(" *   " + line for line in facts["sources"]),
-        "SCALES": len(detector["weights"]), "WARM_UP": detector["warm_up_samples"],
+        "SCALES": len(detector["residual"]["weights"]),
+        "LADDERS": len(ladders(detector)), "SPANS": len(detector["weights"]),
+        "WARM_UP": detector["warm_up_samples"],
         "TYPE": ctype(step), "STATES": "\n".join(
             "    %s %s[%d];" % (ctype(step), state, step.tensors[place].size)
             for state, place in zip(network.state_names(step), step.inputs[1:]))}
@@ -109,7 +115,7 @@ def ctype(step):
 
 
 def source(step, scaler, detector, made, facts, name):
-    head = HEAD % (facts["title"], name, len(detector["centres"]),
+    head = HEAD % (facts["title"], name, len(detector["residual"]["centres"]),
                    network.numbers.literal(FARTHEST), network.numbers.literal(INPUT_LIMIT))
     own = made.constants + "\n\n" + made.function
     dtype = step.tensors[step.inputs[0]].dtype
@@ -189,25 +195,41 @@ static void NAME_run(NAME_state *s)
 
 def constants(scaler, detector):
     """The fitted numbers as constants, by the names that c/scorer.c and c/stream.c use."""
-    precisions = np.array(detector["precisions"], float)
-    tails = detector["tails"]
+    fitted, kinds = detector["residual"], ladders(detector)
+    precisions = np.array(fitted["precisions"], float)
+    tails = fitted["tails"] + detector["missing"]["tails"] + [
+        tail for kind in kinds for tail in detector[kind]["tails"]]
     knots = max(len(tail["knots"]) for tail in tails)
     lines = [doubles("NAME_mean", scaler.mean), doubles("NAME_std", scaler.std)]
-    lines += [reals("NAME_" + key, detector[key]) for key in (
+    lines += [reals("NAME_" + key, fitted[key]) for key in (
         "location", "log_scale", "state_low", "state_high", "state_weights", "centres",
         "precisions", "weights", "clip", "norms")]
     lines += [
         reals("NAME_spreads", np.sqrt(np.diagonal(precisions, axis1=1, axis2=2))),
-        reals("NAME_units", np.maximum(np.array(detector["clip"], float) / LIGHT, 1)),
+        reals("NAME_units", np.maximum(np.array(fitted["clip"], float) / LIGHT, 1)),
         "static const uint8_t NAME_squared[%d] = {%s};" % (
-            len(detector["powers"]), ", ".join(str(int(p == 2)) for p in detector["powers"])),
-        "static const NAME_real NAME_fading = %s;" % real(detector["fading"]),
-        "static const NAME_real NAME_threshold = %s;" % real(detector["threshold"]),
+            len(fitted["powers"]), ", ".join(str(int(p == 2)) for p in fitted["powers"])),
+        reals("NAME_matrices", [detector[kind]["matrix"] for kind in kinds]),
+        reals("NAME_usual", [detector[kind]["usual"] for kind in kinds]),
+        reals("NAME_span_weights", detector["weights"])]
+    lines += ["static const NAME_real NAME_%s = %s;" % (key, real(value)) for key, value in (
+        ("fading", detector["fading"]), ("threshold", detector["threshold"]),
+        ("usual_decades", fitted["usual"]), ("lately_weight", fitted["lately_weight"]),
+        ("nearest_of_all", LEAST_DISTANCE), ("most_decades", MOST))]
+    lines += [
         "typedef struct {\n    NAME_real knots[%d], decades[%d], shape, scale;\n    int count;\n"
         "} NAME_tail;" % (knots, knots),
-        "static const NAME_tail NAME_tails[%d] = {\n%s\n};" % (
-            len(tails), ",\n".join(tail_text(tail) for tail in tails))]
+        "static const NAME_tail NAME_residual_tails[%d] = %s;" % (
+            len(fitted["tails"]), braced(fitted["tails"])),
+        "static const NAME_tail NAME_missing_tail =\n%s;" % tail_text(*detector["missing"]["tails"]),
+        "static const NAME_tail NAME_ladder_tails[%d][%d] = {\n%s\n};" % (
+            len(kinds), len(detector["weights"]),
+            ",\n".join(braced(detector[kind]["tails"]) for kind in kinds))]
     return "\n".join(lines) + "\n"
+
+
+def braced(tails):
+    return "{\n%s\n}" % ",\n".join(map(tail_text, tails))
 
 
 def tail_text(tail):

@@ -16,7 +16,7 @@ from kit.network.layers.kind import Pointwise
 class Piece(NamedTuple):
     """One loop, or two side by side: networks that each have a step form."""
 
-    networks: tuple  # of Network, of one vector where no layer is recurrent; none where nothing is done but `flat`
+    networks: tuple  # of Network, of one vector where no layer is recurrent; none for `flat` alone
     backwards: tuple  # of bool: from the last step to the first
     sequence: bool  # gives the output of every step, not of the last alone
     merge: object = None  # how two loops' outputs become one: concat, sum, mul or ave

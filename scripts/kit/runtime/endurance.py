@@ -31,7 +31,7 @@ class Soak:
         self.std = float(np.std(reference.stream(record[:PIECE]).astype(np.float64))) or 1.0
         reference.reset()
         model.reset()
-        self.looks, self.full = 0, [0.0 for _ in model.states]
+        self.looks, self.full = 0, [0.0 for _ in model.state]
 
     @property
     def pieces(self):
@@ -73,7 +73,7 @@ class Soak:
 
     def _look(self):
         self.looks += 1
-        for number, state in enumerate(self.model.states):
+        for number, state in enumerate(self.model.state):
             self.full[number] += saturated(state)
 
     def found(self):
@@ -105,11 +105,11 @@ def forgotten_after(model, record, rng):
     samples = record[:FORGET_SAMPLES]
     model.reset()
     plain = model.stream(samples)
-    held = model.states
+    held = model.state
     near = max(1e-3 * float(np.std(plain.astype(np.float64))), (NEAR_COUNTS + 0.5) * _count(model))
     worst = 0
     for _ in range(FORGET_TRIALS):
-        model.states = [_drawn(state, rng) for state in held]
+        model.state = [_drawn(state, rng) for state in held]
         apart = np.abs(model.stream(samples) - plain).reshape(len(samples), -1).max(1) > near
         if apart[-len(samples) // 10:].any():
             return None

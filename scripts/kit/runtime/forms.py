@@ -40,9 +40,9 @@ def alone(values):
 
 def data_of(ends):
     """The inputs or outputs of a description that are no states."""
-    return [item for item in ends if item["role"] != "state"]
+    return [item for item in ends if item.get("role") != "state"]
 
 
 def states_of(ends):
     """The states among the inputs or outputs of a description; both sides have one order."""
-    return [item for item in ends if item["role"] == "state"]
+    return [item for item in ends if item.get("role") == "state"]

@@ -47,10 +47,10 @@ def computed(model, given):
         return model.outputs[0].quantized(model.predict(values)), []
     model.reset()
     first = model.stream(values[:RESET])
-    states = list(model.states)
+    states = list(model.state)
     model.reset()
     outputs = np.concatenate([first, model.stream(values[RESET:])])
-    return model.outputs[0].quantized(outputs), states + list(model.states)
+    return model.outputs[0].quantized(outputs), states + list(model.state)
 
 
 def check(model, expected):

@@ -6,8 +6,10 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
+import contextlib
 import functools
 import os
+import tempfile
 
 import numpy as np
 
@@ -65,7 +67,8 @@ class Model:
     def predict(self, windows):
         """float32 (n, T, C), each from the zero state -> float32 (n, ...); all forms but step.
 
-        T is the file's, or any where the file says so. A list of arrays for a model of several inputs, and of one of several outputs.
+        T is the file's, or any where the file says so. A list of arrays for a model of several
+        inputs, and of one of several outputs.
         """
         self._expect(windows, not FORMS[self.form].streams, "predict", "stream")
         if self.any_length:
@@ -122,14 +125,17 @@ class Model:
                       for state in self._states]
 
     @property
-    def states(self):
-        """The states as they are now, as arrays in the file's own type."""
-        return self._held
+    def state(self):
+        """What a stream has carried so far, a list of arrays; set, the stream goes on from there."""
+        return [np.array(value) for value in self._held]
 
-    @states.setter
-    def states(self, values):
-        self._held = [np.asarray(value, state.dtype).reshape(state.shape)
-                      for value, state in zip(values, self._states)]
+    @state.setter
+    def state(self, values):
+        fits = [(value.dtype, value.shape) for value in self._held] == [
+            (value.dtype, value.shape) for value in values]
+        if not fits:
+            raise ValueError("the states of another model")
+        self._held = [np.array(value) for value in values]
 
     def _resize(self, shape):
         """Make the input's time axis as long as that of windows of this shape."""
@@ -246,12 +252,32 @@ def _running(content, runtime, threads):
         RUNTIMES)))
 
 
-def _load(interpreter, content, threads):
+@contextlib.contextmanager
+def _without_info():
+    """Keep a runtime's lines of INFO off the terminal; what else it says comes when it is done."""
     try:
-        loaded = interpreter(model_content=content, num_threads=threads)
-    except TypeError:  # 1.15 has no num_threads and takes one
-        loaded = interpreter(model_content=content)
-    loaded.allocate_tensors()
+        saved, log = os.dup(2), tempfile.TemporaryFile()
+    except OSError:  # no stderr, or nowhere to write
+        yield
+        return
+    with log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            log.seek(0)
+            os.write(2, b"".join(line for line in log if not line.startswith(b"INFO:")))
+
+
+def _load(interpreter, content, threads):
+    with _without_info():
+        try:
+            loaded = interpreter(model_content=content, num_threads=threads)
+        except TypeError:  # 1.15 has no num_threads and takes one
+            loaded = interpreter(model_content=content)
+        loaded.allocate_tensors()
     return loaded
 
 

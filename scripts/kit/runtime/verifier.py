@@ -15,7 +15,7 @@ from kit.runtime import flatbuffer
 
 ITEM_BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1}  # by the number of the type
 RANGE = {3: (0, 255), 7: (-32768, 32767), 9: (-128, 127)}
-FLOAT32, INT32, INT16, INT8 = 0, 2, 7, 9
+FLOAT32, INT32, INT64, INT16, INT8 = 0, 2, 4, 7, 9
 LARGEST = 1 << 31  # bytes of one tensor
 BIAS_TOLERANCE = 0.02  # of the product of two scales: what the runtimes allow
 ONE_SCALE = ("CONCATENATION", "SPLIT", "SPLIT_V", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PACK",
@@ -25,6 +25,7 @@ OUTPUT_SCALE = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "SOFTMAX": (1
 SAME_SHAPE = ("LOGISTIC", "TANH", "SOFTMAX", "RELU", "RELU6", "EXP", "NEG", "LOG", "SQRT", "RSQRT",
               "SQUARE", "LEAKY_RELU", "ABS", "ELU", "QUANTIZE", "DEQUANTIZE", "CAST", "REVERSE_V2")
 BROADCAST = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM")
+TYPED = ONE_SCALE + SAME_SHAPE + BROADCAST
 REGROUPED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 COUNTS = {  # operator -> (inputs, outputs), None for any
     "CONCATENATION": (None, 1), "SPLIT": (2, None), "PACK": (None, 1), "UNPACK": (1, None),
@@ -185,7 +186,7 @@ def _operator_problems(model, graph):
             continue
         name = operator_name(codes[index])
         texts = _end_problems(model, name, operator, tensors, known, written)
-        texts = texts or _kind_problems(model, name, operator, tensors)
+        texts = texts or ([] if _open(model) else _kind_problems(model, name, operator, tensors))
         found += ["operator %d, %s: %s" % (number, name, text) for text in texts]
         after = {int(place) for place in operator.get("outputs", ())}
         known, written = known | after, written | after
@@ -201,6 +202,12 @@ def _idle(graph):
     return ["nothing reads what operator %d computes" % number
             for number, operator in enumerate(graph["operators"])
             if not read & {int(place) for place in operator["outputs"]}]
+
+
+def _open(model):
+    """Whether shapes are known when it runs: a loop, or an input of any length."""
+    return len(model["subgraphs"]) > 1 or any(
+        -1 in tensor.get("shape_signature", ()) for tensor in model["subgraphs"][0]["tensors"])
 
 
 def operator_name(code):
@@ -281,7 +288,8 @@ def _described(tensor):
 
 def _value_problems(name, inputs, outputs):
     """Types and scales that the runtimes take for granted."""
-    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER", "SHAPE", "LESS", "WHILE"):
+    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER", "SHAPE", "LESS", "WHILE") or (
+            name not in TYPED):
         return []
     kind = outputs[0].get("type", 0)
     values = [tensor for tensor in inputs if tensor.get("type", 0) == INT8] if (
@@ -414,7 +422,8 @@ def _dense_problems(source, weights, bias, output):
     if bias is not None and _size(bias) != shapes[1][0]:
         return ["its bias has the shape %s; its weights %s" % (shape_of(bias), shapes[1])]
     kinds = [tensor.get("type", 0) for tensor in (source, weights, output)]
-    if kinds not in ([FLOAT32] * 3, [FLOAT32, INT8, FLOAT32], [INT8] * 3, [3] * 3):
+    if kinds not in ([FLOAT32] * 3, [FLOAT32, INT8, FLOAT32], [INT8] * 3, [3] * 3,
+                     [INT16, INT8, INT16]):
         return ["its input, weights and output are %s" % ", ".join(
             flatbuffer.TYPES.get(kind, "?") for kind in kinds)]
     if bias is None or kinds[0] == FLOAT32:
@@ -424,7 +433,7 @@ def _dense_problems(source, weights, bias, output):
 
 def _bias_problems(source, weights, bias):
     """An int32 bias counts in products of input and weight: its scale is theirs."""
-    if bias.get("type", 0) != INT32:
+    if bias.get("type", 0) not in ((INT32, INT64) if source.get("type", 0) == INT16 else (INT32,)):
         return ["its bias is %s" % flatbuffer.TYPES[bias.get("type", 0)]]
     own = np.asarray(bias.get("quantization", {}).get("scale", ()), float)
     wanted = scale_of(source)[0] * np.asarray(weights["quantization"]["scale"], float)

@@ -4,8 +4,9 @@
  *
 @NAMES@
  *
- * It forecasts each sample from those before, and scores how odd the difference is, in decades: a
- * sample of score 4 looks at least as odd as one normal sample in 10^4. Above @THRESHOLD@ is alarm.
+ * It forecasts each sample from those before, and scores how odd the difference and the place are,
+ * in decades: a sample of score 4 looks at least as odd as one normal sample in 10^4. From @THRESHOLD@ on is
+ * alarm.
  *
  * Made by the stage `firmware` from
 @SOURCES@
@@ -20,7 +21,9 @@ extern "C" {
 #endif
 
 #define CAPS_CHANNELS @CHANNELS@
-#define CAPS_SCALES @SCALES@       /* time scales of the scorer */
+#define CAPS_SCALES @SCALES@       /* time scales of the residual */
+#define CAPS_LADDERS @LADDERS@      /* kinds of distance from what is normal */
+#define CAPS_SPANS @SPANS@        /* time scales of a distance */
 #define CAPS_WARM_UP @WARM_UP@u     /* samples before the first forecast is used */
 #define CAPS_LONGEST_GAP @WARM_UP@u /* missing samples in a row; more begin a new session */
 
@@ -53,9 +56,11 @@ typedef struct {
     NAME_states states;
     float forecast[CAPS_CHANNELS]; /* of the next sample, in standard deviations like all here */
     float held[CAPS_CHANNELS];     /* last sample, as the network sees it */
-    float last[CAPS_CHANNELS];     /* last sample */
+    float last[CAPS_CHANNELS];     /* last sample, as the scorer sees it */
     NAME_real smoothed[CAPS_SCALES][CAPS_CHANNELS];
+    NAME_real ladders[CAPS_LADDERS][CAPS_SPANS];
     NAME_real missing[CAPS_CHANNELS];
+    NAME_real lately;              /* mean decades of the residual */
     NAME_real score;
     uint16_t seen;                 /* samples, up to CAPS_WARM_UP */
     uint8_t alarm;

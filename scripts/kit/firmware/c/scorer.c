@@ -22,6 +22,11 @@ static NAME_real NAME_real_exp(NAME_real x)
     return NAME_exp(x);
 }
 
+static NAME_real NAME_real_log(NAME_real x)
+{
+    return NAME_log(x);
+}
+
 /* log(1 + x) for x >= 0, exact where x is small (Kahan) */
 static NAME_real NAME_real_log1p(NAME_real x)
 {
@@ -32,7 +37,7 @@ static NAME_real NAME_real_log1p(NAME_real x)
 #endif
 
 
-/* ---- the scorer: residual -> score, as kit.detection.scores computes it, sample by sample ---- */
+/* ---- the scorer: sample and forecast -> score, as kit.detection.scores has it, sample by sample ---- */
 
 /* Scale of each residual: it follows the forecast, its square and its step. */
 static NAME_real NAME_scale(const NAME_real *features, int channel)
@@ -101,18 +106,20 @@ static void NAME_impute(NAME_real *z, const uint8_t *known, const NAME_real (*pr
 }
 
 
-/* How rare a statistic is on normal data, in decades: knots, then a generalised Pareto tail. */
+/* How rare a statistic is on normal data, in decades, ten at most: knots, then a generalised
+   Pareto tail. */
 static NAME_real NAME_surprise(NAME_real x, const NAME_tail *tail)
 {
     const NAME_real *knots = tail->knots, *decades = tail->decades;
-    NAME_real beyond;
+    NAME_real beyond, sum;
     int last = tail->count - 1, j = last;
 
     if (x > knots[last]) {
         beyond = (x - knots[last]) / tail->scale;
         if (tail->shape > R(1e-6))
             beyond = NAME_real_log1p(tail->shape * beyond) / tail->shape;
-        return decades[last] + beyond / R(2.302585092994046);
+        sum = decades[last] + beyond / R(2.302585092994046);
+        return sum < NAME_most_decades ? sum : NAME_most_decades;
     }
     while (j > 0 && x < knots[j])
         j--;
@@ -155,11 +162,11 @@ static void NAME_smooth(NAME_state *s, const NAME_real *z, NAME_real *largest)
 }
 
 
-/* The score of one sample, in standard deviations; there: which channels have a sample. */
-static NAME_real NAME_score(NAME_state *s, const float *sample, const uint8_t *there)
+/* Decades that the residual says: the largest of the channels now and in the means, the distance. */
+static NAME_real NAME_residual(NAME_state *s, const float *sample, const uint8_t *there)
 {
-    NAME_real features[3 * C], z[C], statistics[CAPS_SCALES + 3], rarest = R(0.0), distance = R(0.0);
-    NAME_real now = R(0.0), alone[C];
+    NAME_real features[3 * C], z[C], alone[C], statistics[CAPS_SCALES + 2];
+    NAME_real rarest = R(0.0), distance = R(0.0), now = R(0.0);
     uint8_t known[C];
     int c, i, regime;
     const int forecast = s->seen >= CAPS_WARM_UP;
@@ -190,9 +197,82 @@ static NAME_real NAME_score(NAME_state *s, const float *sample, const uint8_t *t
     statistics[0] = now;
     NAME_smooth(s, alone, statistics + 1);
     statistics[CAPS_SCALES + 1] = distance;
-    statistics[CAPS_SCALES + 2] = NAME_missing(s, there);
-    for (i = 0; i < CAPS_SCALES + 3; i++)
-        rarest = NAME_most(rarest, NAME_surprise(statistics[i], &NAME_tails[i]));
-    s->score = NAME_most(rarest, NAME_fading * (s->score < R(10.0) ? s->score : R(10.0)));
-    return s->score;
+    for (i = 0; i < CAPS_SCALES + 2; i++)
+        rarest = NAME_most(rarest, NAME_surprise(statistics[i], &NAME_residual_tails[i]));
+    return rarest;
+}
+
+
+/* Logarithm of the squared distance of the sample, with the last value where one is missing. */
+static NAME_real NAME_log_distance(const float *held, const NAME_real (*matrix)[C])
+{
+    NAME_real squared = R(0.0);
+    int c, i;
+
+    for (c = 0; c < C; c++) {
+        NAME_real pulled = R(0.0);
+
+        for (i = 0; i < C; i++)
+            pulled += (NAME_real)held[i] * matrix[i][c];
+        squared += (NAME_real)held[c] * pulled;
+    }
+    return NAME_real_log(NAME_nearest_of_all + NAME_most(squared, R(0.0)));
+}
+
+
+/* Decades that the distances say, from the principal plane and from what is normal: the mean over
+   a ladder of exponential means. */
+static NAME_real NAME_places(NAME_state *s)
+{
+    NAME_real sum = R(0.0);
+    int k, j;
+
+    for (k = 0; k < CAPS_LADDERS; k++) {
+        const NAME_real distance = NAME_log_distance(s->last, NAME_matrices[k]);
+
+        for (j = 0; j < CAPS_SPANS; j++) {
+            NAME_real *mean = &s->ladders[k][j];
+
+            *mean += (distance - *mean) * NAME_span_weights[j];
+            sum += NAME_surprise(*mean, &NAME_ladder_tails[k][j]);
+        }
+    }
+    return sum / (NAME_real)(CAPS_LADDERS * CAPS_SPANS);
+}
+
+
+/* Decades of the residual less what they have been lately above the usual. */
+static NAME_real NAME_news(NAME_state *s, NAME_real decades)
+{
+    const NAME_real above = NAME_most(s->lately - NAME_usual_decades, R(0.0));
+
+    s->lately += (decades - s->lately) * NAME_lately_weight;
+    return NAME_most(decades - above, R(0.0));
+}
+
+
+/* Two pieces of evidence: the rarer, and what each says beyond two decades added up. */
+static NAME_real NAME_joined(NAME_real x, NAME_real y)
+{
+    const NAME_real most = NAME_most(x, y);
+
+    return (most < R(2.0) ? most : R(2.0))
+        + (NAME_most(x - R(2.0), R(0.0)) + NAME_most(y - R(2.0), R(0.0)));
+}
+
+
+/* Score a sample, in standard deviations; there: which channels have one. */
+static void NAME_score(NAME_state *s, const float *sample, const uint8_t *there)
+{
+    const NAME_real residual = NAME_news(s, NAME_residual(s, sample, there));
+    NAME_real decades, before;
+    int c;
+
+    for (c = 0; c < C; c++)
+        if (there[c])
+            s->last[c] = sample[c];
+    decades = NAME_most(NAME_joined(residual, NAME_places(s)),
+                        NAME_surprise(NAME_missing(s, there), &NAME_missing_tail));
+    before = s->score < NAME_most_decades ? s->score : NAME_most_decades;
+    s->score = NAME_most(decades, NAME_fading * before);
 }

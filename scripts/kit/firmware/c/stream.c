@@ -9,7 +9,7 @@ static float NAME_within(float x, float limit)
 /* Back to before the first sample. */
 static void NAME_begin(NAME_state *s)
 {
-    int c, j;
+    int c, j, k;
 
     NAME_clear(&s->states);
     for (c = 0; c < C; c++) {
@@ -18,6 +18,10 @@ static void NAME_begin(NAME_state *s)
         for (j = 0; j < CAPS_SCALES; j++)
             s->smoothed[j][c] = R(0.0);
     }
+    for (k = 0; k < CAPS_LADDERS; k++)
+        for (j = 0; j < CAPS_SPANS; j++)
+            s->ladders[k][j] = NAME_usual[k];
+    s->lately = NAME_usual_decades;
     s->score = R(0.0);
     s->seen = 0;
     s->alarm = 0;
@@ -46,10 +50,8 @@ static void NAME_take(NAME_state *s, const float *x, const uint8_t *there)
 
     NAME_score(s, x, there);
     for (c = 0; c < C; c++)
-        if (there[c]) {
-            s->last[c] = x[c];
+        if (there[c])
             s->held[c] = NAME_within(x[c], CAPS_INPUT_LIMIT);
-        }
     NAME_run(s);
     if (s->seen < CAPS_WARM_UP)  /* and stays there, however long it runs */
         s->seen++;

@@ -197,7 +197,6 @@ def showing_states(keras, cell):
 
         def build(self, shape):
             self.cell.build(shape)
-            self._trainable_weights = self.cell.trainable_weights
             self.built = True
 
         def call(self, inputs, states):
