@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import convert
-import golden as script
+import check_golden as script
 from kit.base.cli import UserError
 from kit.runtime import golden
 from kit.runtime.interpreter import Model

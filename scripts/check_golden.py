@@ -1,7 +1,7 @@
 """Check that a TFLite runtime computes what a file's golden stream says.
 
-    sh scripts/run golden models/convert/step_int8.tflite
-    python3 scripts/golden.py step_int8.tflite --runtime ai_edge_litert
+    sh scripts/run check_golden models/convert/step_int8.tflite
+    python3 scripts/check_golden.py step_int8.tflite --runtime ai_edge_litert
 
 in   a .tflite, and the .golden.json that convert wrote beside it
 out  one line: the same bits, or how far apart, and whether that is within what runtimes may differ
