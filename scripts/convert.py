@@ -122,7 +122,8 @@ def signature_of(pb_path):
     """The .json beside a frozen graph."""
     path = os.path.splitext(pb_path)[0] + ".json"
     signature = read_json(path)
-    if not {"form", "inputs", "outputs"} <= set(signature):
+    roles = "fused_activations" if signature.get("form") == "fused" else "recurrences"
+    if not {"form", "inputs", "outputs", roles} <= set(signature):
         raise UserError("%s: not the description of a frozen graph; run freeze again" % path)
     return signature
 

@@ -19,12 +19,15 @@ class Frozen(NamedTuple):
     inputs: list  # of {"name", "shape", "type"}, the sample or the window first
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
+    recurrences: list  # of kit.network.layers.kind.Recurrence; none in the fused form
 
     def signature(self, source):
         """What the .json beside the .pb holds."""
-        fused = {"fused_activations": self.activations} if self.form == "fused" else {}
+        roles = {"fused_activations": self.activations} if self.form == "fused" else {
+            "recurrences": [{key: value for key, value in recurrence._asdict().items() if value}
+                            for recurrence in self.recurrences]}
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "source_sha256": sha256(source)}, **fused)
+                     "source_sha256": sha256(source)}, **roles)
 
     def predict(self, windows):
         """The graph's output for windows (n, T, C)."""
@@ -64,14 +67,16 @@ def window_steps(network, asked, path):
 
 def frozen(network, form, steps, path="the model"):
     """The network in one form; UserError names the layer that the form cannot hold."""
+    recurrences = []
     if form == "step":
-        graph, states = graphs.step_graph(network, path)
+        graph, states, recurrences = graphs.step_graph(network, path)
         inputs = [("sample", (network.channels,))] + states
         outputs = [("output", step_shapes(network)[-1])] + [
             ("next_" + name, shape) for name, shape in states]
         definition = graph.as_graph_def()
     elif form == "window":
-        definition = graphs.window_graph(network, steps).as_graph_def()
+        graph, recurrences = graphs.window_graph(network, steps)
+        definition = graph.as_graph_def()
     else:
         definition = graphs.fused_graph(network, steps, path)
     if form != "step":
@@ -79,7 +84,7 @@ def frozen(network, form, steps, path="the model"):
         outputs = [("output", shapes(network, steps)[-1])]
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
-                  _described(inputs), _described(outputs), graphs.fused_activations(network))
+                  _described(inputs), _described(outputs), graphs.fused_activations(network), recurrences)
 
 
 def _described(ends):

@@ -7,8 +7,8 @@ fused  : as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer in place of 
          leave it after freezing, and TFLiteConverter.from_frozen_graph reads it although
          TensorFlow itself cannot import it. So no live session and no dynamic_rnn are needed.
 
-What a layer is in each form, its kind says (kit.network.layers). Tensors of step t carry `/t<t>/`
-in their name: the quantizer gives all steps one scale by it.
+What a layer is in each form, its kind says (kit.network.layers), and which tensors play which part
+in its steps: the quantizer rests on that.
 """
 from kit.base.cli import UserError
 from kit.network import ops
@@ -22,25 +22,29 @@ MAX_WINDOW_STEPS = 2000  # an unrolled graph beyond this takes minutes to conver
 
 
 def window_graph(network, steps):
-    """A tf.Graph from `window` (n, steps, C) to `output`, each window from the zero state."""
-    graph = tf.Graph()
+    """A tf.Graph from `window` (n, steps, C) to `output`, each window from the zero state.
+
+    Returns (graph, [Recurrence, ...]).
+    """
+    graph, recurrences = tf.Graph(), []
     with graph.as_default():
         value = tf.compat.v1.placeholder(tf.float32, (None, steps, network.channels), "window")
         sizes = shapes(network, steps)
         for layer, before, after in zip(network.layers, sizes, sizes[1:]):
             with tf.name_scope(layer.name + "/"):
-                value = KINDS[layer.kind].window(Call(ops, layer, value, before, after))
+                value = KINDS[layer.kind].window(Call(ops, layer, value, before, after,
+                                                      recurrences=recurrences))
         tf.identity(ops.joined(value, sizes[-1]), name="output")
-    return graph
+    return graph, recurrences
 
 
 def step_graph(network, path="the model"):
     """A tf.Graph from `sample` (n, C) and states to `output` and the next states; and the states.
 
-    Returns (graph, [(name, shape), ...]); UserError names the layer that a step cannot hold.
+    Returns (graph, [(name, shape), ...], [Recurrence, ...]); UserError names the layer that a step cannot hold.
     """
     check_step(network, path)
-    graph, states, following = tf.Graph(), [], []
+    graph, states, following, recurrences = tf.Graph(), [], [], []
     with graph.as_default():
         value = tf.compat.v1.placeholder(tf.float32, (None, network.channels), "sample")
         sizes, number = step_shapes(network), 0
@@ -51,14 +55,15 @@ def step_graph(network, path="the model"):
             held = [tf.compat.v1.placeholder(tf.float32, (None,) + shape, name)
                     for name, shape in carried]
             with tf.name_scope(layer.name + "/"):
-                value, new = kind.step(Call(ops, layer, value, before, after, held))
+                value, new = kind.step(Call(ops, layer, value, before, after, held,
+                                             recurrences=recurrences))
             states += carried
             following += new
             number += bool(carried)
         tf.identity(value, name="output")
         for (name, _), tensor in zip(states, following):
             tf.identity(tensor, name="next_" + name)
-    return graph, states
+    return graph, states, recurrences
 
 
 def check_step(network, path):

@@ -101,6 +101,20 @@ class Dropped(Kind):
         return None
 
 
+class Recurrence(NamedTuple):
+    """What the quantizer needs to know of steps that were built: which tensor plays which part.
+
+    A step's scope and the name given here are the name of a tensor of the graph.
+    """
+
+    scopes: list  # of each step, in order; [""] in the step form, whose names are whole
+    joined: list = []  # tensors in which a state stands beside what enters, the state last
+    doubled: str = None  # 2 s of a candidate 2 s - 1, where s is a sigmoid,
+    candidate: str = None  # the candidate itself,
+    state: str = None  # the cell state to which it is added through its gate,
+    first_state: str = None  # and the same at a window's first step, where there was none before
+
+
 class Call(NamedTuple):
     """One use of a layer in a graph."""
 
@@ -111,6 +125,7 @@ class Call(NamedTuple):
     after: tuple  # the output's shape
     states: list = []  # the step form: what is carried, tensors
     noted: dict = {}  # the fused form: name of a stand-in -> names of the op's inputs
+    recurrences: list = []  # window and step: to which what was built is appended
 
     @property
     def tensor(self):

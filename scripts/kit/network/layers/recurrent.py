@@ -10,7 +10,7 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
-from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays
+from kit.network.layers.kind import Kind, Layer, Recurrence, WHOLE, check_arrays
 
 FUSED_ACTIVATIONS = ("tanh", "relu", "linear")
 # Of the op's 20 inputs: x, four kernels, four recurrent kernels, four biases, h and c.
@@ -91,10 +91,13 @@ class Recurrent(Kind):
         if layer.options["go_backwards"]:
             inputs = inputs[::-1]
         cell, states, outputs = self.cell(call.ops, layer), self.zeros(tf, layer, inputs[0]), []
+        scopes = []
         for t, x in enumerate(inputs):
-            with tf.name_scope("t%04d" % t):
+            with tf.name_scope("t%04d" % t) as scope:
                 states = cell(x, states)
             outputs.append(states[0])
+            scopes.append(scope)
+        call.recurrences.append(Recurrence(scopes, **self.roles(layer)))
         return outputs if layer.options["return_sequences"] else outputs[-1]
 
     def zeros(self, tf, layer, like):
@@ -103,7 +106,18 @@ class Recurrent(Kind):
 
     def step(self, call):
         new = self.cell(call.ops, call.layer)(call.tensor, call.states)
+        call.recurrences.append(Recurrence([""], **self.step_roles(call)))
         return new[0], new
+
+    def roles(self, layer):
+        """The fields of a Recurrence beside its scopes: names within a step."""
+        return {"joined": ["xh"]}
+
+    def step_roles(self, call):
+        """The same with whole names."""
+        scope = call.ops.tf.compat.v1.get_default_graph().get_name_scope() + "/"
+        roles = self.roles(call.layer)
+        return dict(roles, joined=[scope + name for name in roles["joined"]])
 
 
 class LSTM(Recurrent):
@@ -122,7 +136,7 @@ class LSTM(Recurrent):
         i, f, g, o = (np.concatenate([kernel, recurrent, bias[None]])[:, place]
                       for place in np.split(np.arange(4 * layer.options["units"]), 4))
         # each (C + U + 1, U), the bias its last row
-        gates = _lstm_gates(ops, i, f, g, o, act, layer.options["recurrent_activation"])
+        gates = _lstm_gates(ops, i, f, g, o, layer)
 
         def cell(x, states):
             h, c = states
@@ -131,6 +145,20 @@ class LSTM(Recurrent):
                        tf.multiply(into, candidate, name="added"), name="c")
             return [tf.multiply(out, ops.activate(c, act, "squashed"), name="h"), c]
         return cell
+
+    def roles(self, layer):
+        if not _doubles(layer):
+            return super().roles(layer)
+        return {"joined": ["xh"], "doubled": "double", "candidate": "candidate", "state": "c",
+                "first_state": "added"}
+
+    def step_roles(self, call):
+        roles = super().step_roles(call)
+        if _doubles(call.layer):  # the converter keeps the name of an output
+            scope = call.ops.tf.compat.v1.get_default_graph().get_name_scope() + "/"
+            roles.update(doubled=scope + "double", candidate=scope + "candidate",
+                         state="next_" + call.states[1].op.name, first_state=None)
+        return roles
 
     def no_fused(self, layer):
         gates, act = layer.options["recurrent_activation"], layer.options["activation"]
@@ -166,10 +194,16 @@ class LSTM(Recurrent):
         return tf.reshape(last, (-1, units), name="vector")
 
 
-def _lstm_gates(ops, i, f, g, o, act, gate_act):
+def _doubles(layer):
+    """True where the candidate is 2 s - 1: tanh(z) = 2 sigmoid(2 z) - 1, one product for all."""
+    options = layer.options
+    return (options["activation"], options["recurrent_activation"]) == ("tanh", "sigmoid")
+
+
+def _lstm_gates(ops, i, f, g, o, layer):
     """A function of x beside h: the gates i, f and o and the candidate g."""
     tf = ops.tf
-    if (act, gate_act) == ("tanh", "sigmoid"):  # tanh(z) = 2 sigmoid(2 z) - 1: one product for all
+    if _doubles(layer):
         product = _linear_of(ops, [i, f, o, 2 * g], "sigmoid", "gates")
 
         def together(xh):
@@ -177,8 +211,8 @@ def _lstm_gates(ops, i, f, g, o, act, gate_act):
             double = tf.multiply(half, 2.0, name="double")
             return into, keep, out, tf.add(double, -1.0, name="candidate")
         return together
-    product = _linear_of(ops, [i, f, o], gate_act, "gates")
-    candidate = _linear_of(ops, [g], act, "candidate")
+    product = _linear_of(ops, [i, f, o], layer.options["recurrent_activation"], "gates")
+    candidate = _linear_of(ops, [g], layer.options["activation"], "candidate")
     return lambda xh: tf.split(product(xh), 3, 1, name="gate") + [candidate(xh)]
 
 
@@ -229,6 +263,9 @@ class GRU(Recurrent):
             change = tf.multiply(update, tf.subtract(h, new, name="difference"), name="change")
             return [tf.add(new, change, name="h")]
         return cell
+
+    def roles(self, layer):
+        return {"joined": ["xh"] if layer.options["reset_after"] else ["xh", "xrh"]}
 
 
 class SimpleRNN(Recurrent):

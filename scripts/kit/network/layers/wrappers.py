@@ -1,7 +1,7 @@
 """Layers that hold others: Bidirectional, TimeDistributed, RNN of a cell."""
 from kit.base.cli import UserError
 from kit.network.layers import activations, dense, normalisation, recurrent
-from kit.network.layers.kind import Kind, Layer, WHOLE
+from kit.network.layers.kind import Kind, Layer, Recurrence, WHOLE
 
 CELLS = recurrent.KINDS
 ON_STEPS = {**dense.KINDS, **activations.KINDS, **normalisation.KINDS}  # TimeDistributed takes
@@ -81,10 +81,12 @@ class Bidirectional(Kind):
             call, cell, inputs))
         if not call.layer.options["return_sequences"]:
             return self._merged(call, forward, backward)
-        merged = []
+        merged, scopes = [], []
         for t, pair in enumerate(zip(forward, backward[::-1])):
-            with tf.name_scope("t%04d" % t):
+            with tf.name_scope("t%04d" % t) as scope:
                 merged.append(self._merged(call, *pair))
+            scopes.append(scope)
+        call.recurrences.append(Recurrence(scopes))
         return merged
 
     def fused(self, call):
