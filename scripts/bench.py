@@ -28,6 +28,7 @@ from kit.record.samples import read_samples
 from kit.runtime.files import form_and_precision, tflite_files
 from kit.runtime.forms import FORMS
 from kit.runtime.runtimes import RUNTIMES
+from kit.runtime.verifier import model_file
 
 LITERT, PEERS = RUNTIMES["ai_edge_litert"], ".venv-peers"
 WINDOWS, STREAM, CALIBRATION = 200, 2000, 100
@@ -117,6 +118,8 @@ def own_cases(folder):
     paths = tflite_files(folder)
     if not paths:
         raise UserError("%s holds no .tflite file; `make convert` makes them" % folder)
+    for path in paths.values():
+        model_file(path)  # no time of an altered one
     return [tflite_case("%s, %s" % (name, runtime.name), runtime, os.path.abspath(path), what(name))
             for name, path in paths.items() for runtime in RUNTIMES.values()]
 

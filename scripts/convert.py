@@ -30,11 +30,19 @@ from typing import NamedTuple
 
 from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
 from kit.base.digest import sha256
+from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.record.samples import read_samples
 from kit.runtime import files
 from kit.runtime.forms import FORMS
 from kit.runtime.precisions import PRECISIONS
+
+END = {"name": Text, "shape": [Whole(low=1, high=1 << 20)]}
+SIGNATURE = {  # of the .json beside a .pb
+    "form": Text, "inputs": [END], "outputs": [END], "fused_activations": Optional([Text]),
+    "recurrences": list}
+RECURRENCE = {"scopes": [Text], "joined": Optional([Text]), "doubled": Optional(Text),
+              "candidate": Optional(Text), "state": Optional(Text), "first_state": Optional(Text)}
 
 
 class Job(NamedTuple):
@@ -122,9 +130,9 @@ def signature_of(pb_path):
     """The .json beside a frozen graph."""
     path = os.path.splitext(pb_path)[0] + ".json"
     signature = read_json(path)
-    roles = "fused_activations" if signature.get("form") == "fused" else "recurrences"
-    if not {"form", "inputs", "outputs", roles} <= set(signature):
-        raise UserError("%s: not the description of a frozen graph; run freeze again" % path)
+    expect(signature, SIGNATURE, path)
+    for number, recurrence in enumerate(signature["recurrences"]):
+        expect(recurrence, RECURRENCE, path, "recurrences[%d]" % number)
     return signature
 
 

@@ -21,7 +21,8 @@ import time
 
 import numpy as np
 
-from kit.base.cli import UserError, atomic_path, parser, read_json, run
+from kit.base.cli import UserError, atomic_path, parser, run
+from kit.detection.fitted import read_detector
 from kit.detection.stream import Alarms, Envelope, StreamDetector
 from kit.record.logs import PIECE_BYTES, Layout, Log, shown_pieces
 from kit.record.timeline import Timeline, equally_spaced, iso
@@ -87,13 +88,9 @@ def step_model(path):
     return model
 
 
-def read_detector(path, model_path):
-    """The fitted detector that has the name of the model file."""
-    detectors, name = read_json(path), os.path.splitext(os.path.basename(model_path))[0]
-    if name not in detectors:
-        raise UserError("%s has no detector %s; it has %s"
-                        % (path, name, ", ".join(sorted(detectors))))
-    return detectors[name]
+def stem(path):
+    """models/convert/step_int8.tflite is step_int8, the name of its detector."""
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def writer(form, stream):
@@ -193,7 +190,7 @@ def main(argv):
         if not os.path.exists(path):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
     scaler, model = read_scaler(args.scaler), step_model(args.model)
-    fitted = read_detector(args.detector, args.model)
+    fitted = read_detector(args.detector, stem(args.model), len(scaler.channels))
     name = "standard input" if args.log == "-" else args.log
     log = Log(name, pieces_of(args.log, args.follow))
     layout = layout_of(log, scaler.channels, args.ignore)

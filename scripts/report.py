@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from kit.base.cli import UserError, counted, parser, read_json, run, write_bytes, write_text
+from kit.base.cli import UserError, counted, parser, run, write_bytes, write_text
 from kit.base.digest import sha256
 from kit.base.params import load_params
 from kit.detection.metrics import delays
 from kit.page import plots
+from kit.page.inputs import DESCRIPTION, RUNTIMES, read_object, read_table
 from kit.page.results import MEANINGS, grouped, shown_keys, written
 from kit.page.summary import float_form, seconds_per_sample, summary
 from kit.record.records import read_events, read_record
@@ -119,7 +120,7 @@ def read_optional(folder, name, default=None):
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         return default
-    return read_json(path) if name.endswith(".json") else pd.read_csv(path)
+    return read_object(path) if name.endswith(".json") else read_table(path)
 
 
 def read_text(path):
@@ -128,6 +129,8 @@ def read_text(path):
             return file.read()
     except OSError as error:
         raise UserError("%s: %s" % (path, error.strerror))
+    except UnicodeDecodeError:
+        raise UserError("%s is not text in UTF-8" % path)
 
 
 def labelled_events(path):
@@ -138,7 +141,7 @@ def labelled_events(path):
 
 def descriptions(folder):
     """{name: content of the .json beside each .tflite}, sorted by name."""
-    return {name: read_json(os.path.splitext(path)[0] + ".json")
+    return {name: read_object(os.path.splitext(path)[0] + ".json", DESCRIPTION)
             for name, path in files.tflite_files(folder).items()}
 
 
@@ -169,7 +172,10 @@ def score_of(detector, folder, time):
     if table is None or detector not in set(table["detector"]):
         return np.full(len(time), np.nan), None
     table = table[table["detector"] == detector]
-    scored = pd.to_datetime(table["time"], utc=True).values.astype("datetime64[s]")
+    try:
+        scored = pd.to_datetime(table["time"], utc=True).values.astype("datetime64[s]")
+    except (ValueError, OverflowError) as error:
+        raise UserError("%s: a time is none: %s" % (os.path.join(folder, "score.csv"), error))
     score = pd.Series(table["score"].values, scored).reindex(time).values
     if np.isnan(score).all():
         raise UserError("%s holds no score of a sample of the test record: were both made from "
@@ -342,7 +348,7 @@ def runtimes(path):
     """
     if path is None:
         return None
-    table = read_json(path)
+    table = read_object(path, RUNTIMES)
     rows = [(row["file"], {name: found.get("max_of_std", found["status"])
                            for name, found in row["runtimes"].items()}) for row in table]
     says = ["%s, %s: %s" % (row["file"], name, found["says"]) for row in table

@@ -10,7 +10,8 @@ between the marks `<!-- results -->` and `<!-- /results -->` of a Markdown file.
 import os
 import re
 
-from kit.base.cli import UserError, parser, read_json, run, write_text
+from kit.base.cli import UserError, parser, run, write_text
+from kit.page.inputs import OBJECTS, read_object
 from kit.page.results import grouped, shown_keys, written
 from kit.runtime.files import tflite_files
 
@@ -73,8 +74,8 @@ def main(argv):
     p.add_argument("--report", default="reports/report/report.html", help="page to point at")
     p.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
     args = p.parse_args(argv)
-    spread = read_json(args.spread) if os.path.exists(args.spread) else {}
-    metrics = read_json(args.metrics)
+    spread = read_object(args.spread, OBJECTS["spread.json"]) if os.path.exists(args.spread) else {}
+    metrics = read_object(args.metrics, OBJECTS["metrics.json"])
     lines = table(metrics, sizes(args.convert), ranges(spread, metrics))
     if args.into:
         with open(args.into, encoding="utf-8") as file:

@@ -22,7 +22,7 @@ import numpy as np
 from kit.base.cli import UserError, parser, progress, run, write_json, write_text
 from kit.bench.worker import Refused, Worker
 from kit.record.samples import read_samples
-from kit.runtime import flatbuffer
+from kit.runtime import flatbuffer, verifier
 from kit.runtime.files import tflite_files
 from kit.runtime.forms import FORMS, by_first_input
 from kit.runtime.precisions import PRECISIONS, of_types
@@ -90,8 +90,7 @@ def overrides(reads):
 
 def described(path):
     """The File at a path."""
-    with open(path, "rb") as file:
-        graph, = flatbuffer.read(file.read())["subgraphs"]
+    graph, = verifier.checked(verifier.model_file(path)[0], path)["subgraphs"]
     tensors = graph["tensors"]
     first, output = tensors[graph["inputs"][0]], tensors[graph["outputs"][0]]
     form = by_first_input(first["name"])

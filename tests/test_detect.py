@@ -54,6 +54,7 @@ def kit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("detect.Model", Persistence)
     monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
+    monkeypatch.setattr("kit.detection.fitted.check_scorer", lambda *_: None)
     (tmp_path / "step_int8.tflite").write_bytes(b"")
     (tmp_path / "detectors.json").write_text(json.dumps({"step_int8": FITTED}))
     (tmp_path / "scaler.json").write_text(
@@ -218,6 +219,7 @@ def test_alarms_are_the_runs_of_high_scores_however_they_are_cut(cut):
 @pytest.mark.parametrize("cut", [1, 2, 7, 40])
 def test_a_stream_in_pieces_scores_as_the_whole(cut, monkeypatch):
     monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
+    monkeypatch.setattr("kit.detection.fitted.check_scorer", lambda *_: None)
     rng = np.random.Generator(np.random.PCG64(2))
     values = rng.normal(size=(40, 2))
     values[rng.random(values.shape) < 0.2] = np.nan

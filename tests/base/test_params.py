@@ -36,6 +36,8 @@ def test_defaults_and_smoke_are_allowed(tmp_path):
     ("train", "units", 0, ["train.units is 0", "at least 1"]),
     ("train", "units", True, ["train.units is True", "integer"]),
     ("train", "batch_size", 1.5, ["train.batch_size is 1.5", "integer"]),
+    ("train", "learning_rate", float("nan"), ["train.learning_rate is nan", "finite number"]),
+    ("train", "learning_rate", float("inf"), ["train.learning_rate is inf", "finite number"]),
     ("train", "learning_rate", 0, ["train.learning_rate is 0", "above 0"]),
     ("train", "deterministic", "no", ["train.deterministic is 'no'", "boolean"]),
     ("train", "epoch", 3, ["unknown key train.epoch", "epochs"]),
@@ -76,6 +78,9 @@ def test_every_key_of_the_schema_says_what_it_is():
 
 
 @pytest.mark.parametrize("text, words", [
+    ("generate: {start: 2020-13-01}", "is not YAML: month must be in 1..12"),
+    ("[" * 3000, "is not YAML"),
+    ("? 1\n: 2\n? b\n: 3", "the key 1 is int; allowed: text"),
     ("train: [", "is not YAML"), ("", "the file is None"), ("3", "the file is 3")])
 def test_a_damaged_file_is_one_sentence(tmp_path, text, words):
     path = tmp_path / "params.yaml"

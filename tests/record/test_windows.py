@@ -1,4 +1,6 @@
 """From a record to windows: scaling, held gaps, the sample after a window."""
+import json
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,19 @@ def test_a_record_longer_than_a_block_is_held_across_its_blocks(monkeypatch):
     for block in (1, 3, 19):
         monkeypatch.setattr("kit.record.windows.BLOCK", block)
         np.testing.assert_array_equal(model_input(long, scaler), whole)
+
+
+@pytest.mark.parametrize("content, sentence", [
+    ({"channels": ["a"], "mean": [float("nan")], "std": [1]}, r"mean\[0\] is NaN"),
+    ({"channels": ["a"], "mean": [float("inf")], "std": [1]}, r"mean\[0\] is Infinity"),
+    ({"channels": ["a"], "mean": [1], "std": [0]}, r"std\[0\] is 0; a finite number above 0"),
+    ({"channels": ["a"], "mean": [1], "std": [1e308]}, r"std\[0\] is 1e\+308"),
+    ({"channels": [[]], "mean": [1], "std": [1]}, r"channels\[0\] is \[\]; text"),
+    ({"channels": ["a", "b"], "mean": [1], "std": [1, 1]}, "it has 2 channels, 1 mean, 2 std"),
+    ({"channels": ["a", "a"], "mean": [1, 2], "std": [1, 1]}, "each channel once"),
+    ({"channels": ["a"], "mean": [1]}, "the key std is missing"),
+])
+def test_a_damaged_scaler_is_refused_by_key(tmp_path, content, sentence):
+    (tmp_path / "scaler.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="scaler.json: .*" + sentence):
+        read_scaler(str(tmp_path / "scaler.json"))

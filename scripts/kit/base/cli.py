@@ -84,7 +84,7 @@ def read_json(path):
             return json.load(file)
     except OSError as error:
         raise UserError("%s: %s" % (path, error.strerror))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError("%s is not JSON: %s" % (path, error))
 
 

@@ -1,5 +1,7 @@
 """params.yaml, checked as a whole against params.schema.yaml before any stage computes."""
+import math
 import os
+import reprlib
 
 import jsonschema
 import yaml
@@ -15,6 +17,7 @@ def load_params(path="params.yaml", schema_path=SCHEMA):
     """Every section of params.yaml as a dict; UserError names the key and what is allowed."""
     say_unless_pinned()
     params = _load_yaml(path)
+    check_plain(params, path)
     errors = sorted(
         jsonschema.Draft7Validator(_load_yaml(schema_path)).iter_errors(params),
         key=lambda error: [str(part) for part in error.absolute_path],
@@ -30,14 +33,14 @@ def describe(error):
     key = ".".join(str(part) for part in error.absolute_path) or "the file"
     schema = error.schema
     if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(schema["properties"]))[0]
+        unknown = sorted(set(error.instance) - set(schema["properties"]), key=str)[0]
         return "unknown key %s; allowed here: %s" % (
             _join(error.absolute_path, unknown), ", ".join(sorted(schema["properties"])))
     if error.validator == "required":
         missing = [name for name in schema["required"] if name not in error.instance][0]
         return "key %s is missing (%s)" % (
             _join(error.absolute_path, missing), allowed(schema["properties"][missing]))
-    return "%s is %r; allowed: %s" % (key, error.instance, allowed(schema))
+    return "%s is %s; allowed: %s" % (key, reprlib.repr(error.instance), allowed(schema))
 
 
 def allowed(schema):
@@ -61,6 +64,20 @@ def is_simulation(source):
     code = os.path.join(ROOT, "scripts", "kit", "source", "machine.py")
     path = os.path.join(ROOT, source)
     return os.path.exists(path) and os.path.samefile(path, code)
+
+
+def check_plain(value, path, *keys):
+    """What a schema cannot say: keys are text, and NaN, which no bound holds, is no number."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise UserError("%s: the key %s is %s; allowed: text" % (
+                    path, _join(keys, key), type(key).__name__))
+            check_plain(inner, path, *keys, key)
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise UserError("%s: %s is %r; allowed: a finite number"
+                            % (path, ".".join(keys) or "the file", number))
 
 
 def check_together(params, path):
@@ -88,5 +105,5 @@ def _load_yaml(path):
             return yaml.safe_load(file)
     except OSError as error:
         raise UserError("%s: %s" % (path, error.strerror))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2020-13-01
         raise UserError("%s is not YAML: %s" % (path, " ".join(str(error).split())))

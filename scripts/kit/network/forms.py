@@ -23,11 +23,11 @@ class Frozen(NamedTuple):
 
     def signature(self, source):
         """What the .json beside the .pb holds."""
-        roles = {"fused_activations": self.activations} if self.form == "fused" else {
-            "recurrences": [{key: value for key, value in recurrence._asdict().items() if value}
-                            for recurrence in self.recurrences]}
+        fused = {"fused_activations": self.activations} if self.form == "fused" else {}
+        parts = [{key: value for key, value in recurrence._asdict().items() if value}
+                 for recurrence in self.recurrences]
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "source_sha256": sha256(source)}, **roles)
+                     "recurrences": parts, "source_sha256": sha256(source)}, **fused)
 
     def predict(self, windows):
         """The graph's output for windows (n, T, C)."""

@@ -69,10 +69,12 @@ def read_samples(path, scaler, channels, steps):
 
 def _read_npy(path):
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)  # a declared size costs nothing
+    except Exception as error:  # the header is Python source, and numpy lets its parser's errors out
         reason = getattr(error, "strerror", None) or "not a .npy file of numbers"
         raise UserError("%s: %s" % (path, reason))
+    if not isinstance(values, np.ndarray):
+        raise UserError("%s: an archive; give one array, saved with numpy.save" % path)
     if values.dtype.kind not in "fiu":
         raise UserError("%s: holds %s; real numbers are needed" % (path, values.dtype))
     with np.errstate(over="ignore"):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError, read_json
+from kit.base.expect import Number, Text, expect
 from kit.record.stretches import hold_last
 
 BLOCK = 1 << 16  # samples
@@ -37,10 +38,14 @@ def scaler_to_json(scaler):
 
 
 def read_scaler(path):
-    """The Scaler of a scaler.json."""
+    """The Scaler of a scaler.json; UserError naming what no train part gives."""
     content = read_json(path)
-    if set(content) != {"channels", "mean", "std"}:
-        raise UserError("%s: a scaler has the keys channels, mean, std" % path)
+    expect(content, {"channels": [Text], "mean": [Number()], "std": [Number(above=0)]}, path)
+    lengths = {key: len(content[key]) for key in ("channels", "mean", "std")}
+    if len(set(lengths.values())) > 1 or len(set(content["channels"])) < lengths["channels"]:
+        raise UserError("%s: one mean and one std for each channel, and each channel once, are "
+                        "needed; it has %s" % (path, ", ".join(
+                            "%d %s" % (count, key) for key, count in lengths.items())))
     return Scaler(content["channels"], np.array(content["mean"]), np.array(content["std"]))
 
 

@@ -88,44 +88,66 @@ def read(data):
     """The Model dict of .tflite bytes; UserError when they are something else."""
     if data[4:8] != b"TFL3":
         raise UserError("not a .tflite file (its first bytes do not say TFL3)")
+    reader = _Reader(data)
     try:
-        return _read_table(data, _u32(data, 0), TABLES["Model"], "Model")
+        return reader.table(reader.u32(0), TABLES["Model"], "Model")
     except (struct.error, IndexError, KeyError, ValueError) as error:
-        raise UserError("a damaged .tflite file, or one with operators unknown here (%r)" % error)
+        raise UserError("a damaged .tflite file, or one with operators unknown here (%s)"
+                        % (error if type(error) is ValueError else repr(error)))
 
 
-def _u32(data, at):
-    return struct.unpack_from("<I", data, at)[0]
+class _Reader:
+    """Reads tables; what it makes of a file is bounded by the file's length.
 
+    Places may be shared, so that a file of 20 KB could describe 10**7 tables. In an honest one each
+    table has an offset of its own (4 bytes), or is the only one below a table that has.
+    """
 
-def _read_table(data, at, fields, name=""):
-    vtable = at - struct.unpack_from("<i", data, at)[0]
-    size = struct.unpack_from("<H", data, vtable)[0]
-    table = {}
-    for number, (field, kind) in enumerate(fields):
-        slot = 4 + 2 * number
-        offset = struct.unpack_from("<H", data, vtable + slot)[0] if slot < size else 0
-        if offset:
-            table[field] = _read_field(data, at + offset, kind, table)
-    return table
+    def __init__(self, data):
+        self.data, self.left = data, 8 * len(data) + 1024
 
+    def u32(self, at):
+        return struct.unpack_from("<I", self.data, at)[0]
 
-def _read_field(data, at, kind, table):
-    if kind in NUMBERS:
-        return struct.unpack_from(NUMBERS[kind][0], data, at)[0]
-    target = at + _u32(data, at)
-    if kind == "union":
-        return _read_table(data, target, OPTIONS[table["options_type"]])
-    if kind in TABLES:
-        return _read_table(data, target, TABLES[kind], kind)
-    count, start = _u32(data, target), target + 4
-    if kind == "string":
-        return bytes(data[start:start + count]).decode("utf-8")
-    if kind in VECTORS:
-        return np.frombuffer(data, VECTORS[kind], count, start)
-    inner = kind[1:-1]
-    places = [start + 4 * k for k in range(count)]
-    return [_read_table(data, p + _u32(data, p), TABLES[inner], inner) for p in places]
+    def spend(self, amount):
+        self.left -= amount
+        if self.left < 0:
+            raise ValueError("it holds more than its length allows")
+
+    def table(self, at, fields, name=""):
+        vtable = at - struct.unpack_from("<i", self.data, at)[0]
+        if vtable < 0:
+            raise ValueError("a table's fields would stand before the file")
+        self.spend(8)
+        size = struct.unpack_from("<H", self.data, vtable)[0]
+        table = {}
+        for number, (field, kind) in enumerate(fields):
+            slot = 4 + 2 * number
+            offset = struct.unpack_from("<H", self.data, vtable + slot)[0] if slot < size else 0
+            if offset:
+                table[field] = self.field(at + offset, kind, table)
+        return table
+
+    def field(self, at, kind, table):
+        if kind in NUMBERS:
+            return struct.unpack_from(NUMBERS[kind][0], self.data, at)[0]
+        target = at + self.u32(at)
+        if kind == "union":
+            return self.table(target, OPTIONS[table["options_type"]])
+        if kind in TABLES:
+            return self.table(target, TABLES[kind], kind)
+        count, start = self.u32(target), target + 4
+        size = 1 if kind == "string" else np.dtype(VECTORS.get(kind, "<u4")).itemsize
+        if count * size > len(self.data) - start:
+            raise ValueError("a vector of %d would end behind the file" % count)
+        if kind == "string":
+            self.spend(count)
+            return bytes(self.data[start:start + count]).decode("utf-8")
+        if kind in VECTORS:
+            return np.frombuffer(self.data, VECTORS[kind], count, start)
+        inner = kind[1:-1]
+        return [self.table(place + self.u32(place), TABLES[inner], inner)
+                for place in range(start, start + 4 * count, 4)]
 
 
 def merge_constants(model):

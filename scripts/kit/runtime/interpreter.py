@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.runtime import flatbuffer
+from kit.runtime import verifier
 from kit.runtime.forms import FORMS, by_first_input
 from kit.runtime.runtimes import RUNTIMES, interpreter_class
 
@@ -120,15 +120,11 @@ def _requantizer(after, before):
 
 
 def _content(source):
-    """The bytes of a file, or the bytes that are given."""
-    if not isinstance(source, bytes):
-        try:
-            with open(source, "rb") as file:
-                source = file.read()
-        except OSError as error:
-            raise UserError("%s: %s" % (source, error.strerror))
-    flatbuffer.read(source)  # 1.15 loads a file that was cut off, and reads what lies behind it
-    return source
+    """The bytes of a file, or the bytes that are given; UserError where they are altered or wrong."""
+    data, described = (source, False) if isinstance(source, bytes) else verifier.model_file(source)
+    if not described:  # a runtime trusts what it reads: a wrong shape ends the process
+        verifier.checked(data, _name(source))
+    return data
 
 
 def _running(source, runtime, threads):

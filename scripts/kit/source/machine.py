@@ -9,9 +9,9 @@ the demand and the fan.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.signal import lfilter
 
 from kit.record.timeline import DAY_S
-from scipy.signal import lfilter
 
 MINUTE = 60.0
 HOUR = 3600.0

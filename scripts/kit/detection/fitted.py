@@ -1,0 +1,78 @@
+"""detectors.json, checked: a NaN threshold would mean never an alarm. numpy alone."""
+import numpy as np
+
+from kit.base.cli import UserError, read_json
+from kit.base.expect import Each, Number, Truth, Whole, expect
+
+POSITIVE = Number(above=0)
+DETECTOR = {  # of every detector
+    "threshold": Number(),  # decades
+    "warm_up_samples": Whole(low=0),
+    "interval_s": Number(above=0, high=1e8),  # three years
+}
+TAIL = {"knots": [Number()], "decades": [Number()], "shape": Number(), "scale": POSITIVE}
+SCORER = {  # of one that kit.detection.scores can score with, beside its ARRAYS
+    "forecast": Truth,
+    "fading": Number(low=0, high=1),  # per sample; beyond 1 an alarm would never end
+    "tails": [TAIL],
+}
+ARRAYS = {  # name -> axes; C channels, P features of the state, K regimes, J smoothed statistics
+    "location": "C", "log_scale": "C", "state_weights": "PC", "state_low": "P", "state_high": "P",
+    "centres": "KC", "precisions": "KCC", "powers": "J", "weights": "J", "clip": "C",
+    "norms": "JC",
+}
+ABOVE_ZERO = ("powers", "weights", "norms")
+
+
+def read_detector(path, name, channels):
+    """The fitted detector of a model file, with which records of so many channels are scored.
+
+    UserError naming the key that is missing or holds what no detector has.
+    """
+    detectors = read_json(path)
+    expect(detectors, Each({}), path)
+    if name not in detectors:
+        raise UserError("%s has no detector %s; it has %s"
+                        % (path, name, ", ".join(sorted(detectors))))
+    detector = detectors[name]
+    expect(detector, DETECTOR, path, name)
+    check_scorer(detector, channels, path, name)
+    return detector
+
+
+def check_scorer(detector, channels, path, name):
+    """UserError unless `Scorer` can score records of so many channels with a detector."""
+    expect(detector, SCORER, path, name)
+    check_arrays(detector, channels, path, name)
+    for number, tail in enumerate(detector["tails"]):
+        expect_rising(tail, path, "%s.tails[%d]" % (name, number))
+
+
+def check_arrays(detector, channels, path, name):
+    """UserError unless every array has the axes that the others have, too."""
+    sizes = {"C": channels}
+    for key, axes in ARRAYS.items():
+        wanted = POSITIVE if key in ABOVE_ZERO else Number()
+        for _ in axes:
+            wanted = [wanted]
+        expect(detector, {key: wanted}, path, name)
+        try:
+            shape = np.array(detector[key], float).shape
+        except ValueError:  # rows of unequal length
+            shape = ()
+        fits = len(shape) == len(axes) and all(
+            sizes.setdefault(axis, size) == size for axis, size in zip(axes, shape))
+        if not fits:
+            raise UserError("%s: %s.%s has the shape %s; %s is needed (%s)" % (
+                path, name, key, shape or "of rows of unequal length", " × ".join(axes),
+                ", ".join("%s = %d" % pair for pair in sorted(sizes.items()))))
+
+
+def expect_rising(tail, path, where):
+    """UserError unless a tail's knots never fall, each with its decades."""
+    if len(tail["knots"]) != len(tail["decades"]):
+        raise UserError("%s: %s has %d knots and %d decades; one for each is needed"
+                        % (path, where, len(tail["knots"]), len(tail["decades"])))
+    for key in ("knots", "decades"):
+        if (np.diff(tail[key]) < 0).any():
+            raise UserError("%s: %s.%s falls; it may only rise" % (path, where, key))
