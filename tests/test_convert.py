@@ -283,7 +283,7 @@ def test_windows_say_how_long_a_window_is(folder, tmp_path):
 @pytest.mark.parametrize("bytes_of, described, said", [
     (lambda whole: whole[:500], None, "step.pb: no frozen graph of its .json's"),
     (lambda whole: b"hello", None, "step.pb: no frozen graph of its .json's"),
-    (lambda whole: whole, "{}", "step.json: not the description of a frozen graph"),
+    (lambda whole: whole, "{}", "step.json: the key form is missing"),
 ])
 def test_damaged_graph_costs_one_sentence(folder, tmp_path, bytes_of, described, said):
     from kit.network.description import read_network

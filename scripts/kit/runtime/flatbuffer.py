@@ -16,7 +16,7 @@ NUMBERS = {"bool": ("?", 1), "i8": ("b", 1), "u8": ("B", 1), "i32": ("<i", 4), "
 VECTORS = {"[i32]": "<i4", "[f32]": "<f4", "[i64]": "<i8", "[bool]": "?", "[u8]": "u1",
            "[data]": "u1"}
 ACTIVATION = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
-FLOAT32, INT32, INT8 = 0, 2, 9
+FLOAT32, INT32, INT64, INT16, INT8 = 0, 2, 4, 7, 9
 TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "string", 6: "bool",
          7: "int16", 9: "int8"}
 
@@ -41,19 +41,20 @@ TABLES = {
     "Metadata": [("name", "string"), ("buffer", "u32")],
     "None": [],
 }
-DEFAULTS = {("OperatorCode", "version"): 1}
+DEFAULTS = {("OperatorCode", "version"): 1, ("", "pot_scale_int16"): True}
 
 # Number in the union BuiltinOptions -> the fields of that options table.
 OPTIONS = {
     8: [("activation", "i8"), ("weights_format", "i8"), ("keep_num_dims", "bool")],  # FullyConn.
     9: [("beta", "f32")],  # Softmax
     10: [("axis", "i32"), ("activation", "i8")],  # Concatenation
-    11: [("activation", "i8")],  # Add
+    11: [("activation", "i8"), ("pot_scale_int16", "bool")],  # Add
     17: [("new_shape", "[i32]")],  # Reshape
     21: [("activation", "i8")],  # Mul
     22: [], 23: [("axis", "i32")], 26: [],  # Pad, Gather, Transpose
     27: [("keep_dims", "bool")],  # Reducer
-    28: [("activation", "i8")], 29: [("activation", "i8")],  # Sub, Div
+    28: [("activation", "i8"), ("pot_scale_int16", "bool")],  # Sub
+    29: [("activation", "i8")],  # Div
     30: [("squeeze_dims", "[i32]")],
     32: [("begin_mask", "i32"), ("end_mask", "i32"), ("ellipsis_mask", "i32"),
          ("new_axis_mask", "i32"), ("shrink_axis_mask", "i32")],  # StridedSlice

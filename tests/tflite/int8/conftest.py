@@ -17,14 +17,16 @@ class Trained(NamedTuple):
     inputs: np.ndarray
     outputs: np.ndarray  # Keras' own
 
-    def quantized(self):
-        """The int8 file."""
+    def quantized(self, scheme="int8"):
+        """The file in a precision of integers."""
         from kit.runtime import flatbuffer
         from kit.tflite import toco
         from kit.tflite.int8.quantize import quantized
+        from kit.tflite.int8.schemes import SCHEMES
 
         model = flatbuffer.read(self.float_file)
-        return toco.packed(quantized(model, self.signature, self.calibration), self.signature)
+        return toco.packed(quantized(
+            model, self.signature, self.calibration, SCHEMES[scheme]), self.signature)
 
     def differences(self, data):
         """What a file computes less what Keras does, in standard deviations of the output."""

@@ -2,14 +2,13 @@
 import numpy as np
 
 from kit.tflite.int8.graph import MOVES, replace
-from kit.tflite.int8.scales import SAME_RANGE
 from kit.tflite.int8.ties import tied
 
 
-def balance(graph, observed, signature):
+def balance(graph, observed, signature, scheme):
     """Multiply what is joined with a state by a constant, so that both have one range.
 
-    The sample's int8 values stay what they are, and the weights are divided by the constant.
+    The sample's integers stay what they are, and the weights are divided by the constant.
     """
     ranges, done = tied(graph, signature).ranges(observed), set()
     rescaler = Rescaler(graph)
@@ -18,7 +17,7 @@ def balance(graph, observed, signature):
             continue
         ratio = max(ranges[part], 1e-6) / max(ranges[state], 1e-6)
         source = rescaler.source(part)
-        if not 1 / SAME_RANGE < ratio < SAME_RANGE and source not in done:
+        if not 1 / scheme.same_range < ratio < scheme.same_range and source not in done:
             done |= {source, rescaler.rescale(source, np.float32(1 / ratio))}
     rescaler.finish()
 

@@ -1,12 +1,12 @@
 """The integer model of a float one whose tensors have got their scales."""
 import numpy as np
 
-from kit.runtime.flatbuffer import INT8, INT32
+from kit.runtime.flatbuffer import INT8
 from kit.tflite.int8.graph import MOVES, described, only_used_codes
 from kit.tflite.int8.rounding import round_weights, step_of
 from kit.tflite.int8.scales import steps_of, through
+from kit.tflite.int8.schemes import NUMPY
 
-TYPES = {INT8: np.int8, INT32: np.int32}
 
 
 def emit(graph, observed, scales, scheme):
@@ -43,8 +43,11 @@ class Emitter:
             inputs = [place if place in self.scales else self._constant(place)
                       for place in inputs]
         version = max(self.scheme.versions.get(kind, 1), self.graph.version(operator))
-        self.operators.append(dict(operator, inputs=np.array(inputs, np.int32),
-                                   opcode_index=self.graph.opcode(kind, version)))
+        written = dict(operator, inputs=np.array(inputs, np.int32),
+                       opcode_index=self.graph.opcode(kind, version))
+        if kind in self.scheme.options:
+            written["options"] = dict(operator["options"], **self.scheme.options[kind])
+        self.operators.append(written)
 
     def _product(self, source, weights, bias=-1):
         """Places of a FULLY_CONNECTED's input, weights and bias."""
@@ -66,7 +69,7 @@ class Emitter:
         lost = mean_loss(weights, rounded * step, rows, seen)
         unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
         whole = np.clip(np.rint((bias + lost) / unit), -2 ** 31, 2 ** 31 - 1).astype(
-            TYPES[self.scheme.bias_type])
+            NUMPY[self.scheme.bias_type])
         name = graph.tensors[place]["name"]
         return [graph.add_tensor(name, weights.shape, INT8, rounded, (step, 0)),
                 graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole,
@@ -99,8 +102,8 @@ class Emitter:
         if key not in self.constants:
             values, limit = self.graph.constant(place), self.scheme.limit
             top = float(np.abs(values).max()) if values.size else 0.0
-            scale = scale or (float(np.float32(top / limit)) if top > 1e-6 else 1 / 128, 0)
-            steps = steps_of(values, *scale, limit=limit).astype(TYPES[self.scheme.type])
+            scale = scale or self.scheme.constant_scale(top)
+            steps = steps_of(values, *scale, limit=limit).astype(NUMPY[self.scheme.type])
             self.constants[key] = self.graph.add_tensor(
                 self.graph.tensors[place]["name"], values.shape, self.scheme.type, steps, scale)
         return self.constants[key]

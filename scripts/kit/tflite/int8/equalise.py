@@ -8,7 +8,7 @@ MOST_APART = 2.0  # most that a unit of a cell state is finer than the widest
 LEAST_RANGE = 2.0  # of a cell state: rarer states, such as faults lead to, have a tanh of their own
 
 
-def equalise(graph, observed, signature):
+def equalise(graph, observed, signature, scheme):
     """Multiply each unit of an LSTM's cell state, so that all units use the range of int8.
 
     Returns place -> (scale, zero point) of what it gave a range of its own: the states, and 2 s
@@ -31,13 +31,25 @@ def equalise(graph, observed, signature):
             _divide(graph, state, shrink, readers)
         two = graph.add_tensor("double", (1, len(factors)), values=2 * factors)
         one = graph.add_tensor("offset", (1, len(factors)), values=-factors)
-        top = float(factors.max())
-        for role, constant, zero_point in (("doubled", two, -128), ("candidate", one, 0)):
+        for role, constant in (("doubled", two), ("candidate", one)):
             for scope in recurrence["scopes"]:
-                place = graph.place(scope + recurrence[role])
-                _put_constant(graph, producers[place], constant)
-                fixed[place] = top / 128, zero_point
+                _put_constant(graph, producers[graph.place(scope + recurrence[role])], constant)
+        fixed.update(exact(graph, recurrence, scheme, float(factors.max())))
     return fixed
+
+
+def exact_candidates(graph, signature, scheme):
+    """Place -> (scale, zero point) of 2 s and 2 s - 1 of every candidate, as they are."""
+    return {place: scale for recurrence in signature["recurrences"] if "candidate" in recurrence
+            for place, scale in exact(graph, recurrence, scheme).items()}
+
+
+def exact(graph, recurrence, scheme, factor=1.0):
+    """The same of one recurrence, where the largest factor of a unit is this one."""
+    return {graph.place(scope + recurrence[role]): (factor * scale, zero_point)
+            for role, (scale, zero_point) in (("doubled", scheme.doubled),
+                                              ("candidate", scheme.candidate))
+            for scope in recurrence["scopes"]}
 
 
 def _states(graph, recurrence):
