@@ -254,7 +254,8 @@ def known_jobs():
 
 
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
-CASES += [(name, form, "int8") for name in INT8 for form in forms(ZOO[name][0]) if form != "fused"]
+CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
+          for precision in ("int8", "int16x8") if form != "fused"]
 CASES += [(name, form, "dynamic") for name in ("lstm_wide", "stack_2", "gru")
           for form in forms(ZOO[name][0])]
 REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")

@@ -9,7 +9,8 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.base.digest import sha256_of
-from kit.runtime import flatbuffer
+from kit.runtime import flatbuffer, verifier
+from kit.runtime.precisions import PRECISIONS
 from kit.tf.tf115 import quiet_stderr, tf
 
 from tensorflow.lite.python import convert as _toco
@@ -175,21 +176,23 @@ def facts(data, form, precision):
     if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
         found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
                                     for tensor in graph["tensors"])
-    if precision == "int8":
-        check_int8(model)
+    if PRECISIONS[precision].calibrated:
+        check_types(model, precision)
+        verifier.checked(data)  # scales that the runtimes take for granted
         found["states_keep_their_scale"] = all(
             (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
             for before, after in zip(found["inputs"][1:], found["outputs"][1:]))
     return found
 
 
-def check_int8(model):
-    """UserError unless every tensor is int8 with a sound scale, or an int32 bias or argument."""
+def check_types(model, precision):
+    """UserError unless every tensor is of the precision's types, a bias or an argument."""
+    known = PRECISIONS[precision]
+    allowed = known.ends, known.weights, flatbuffer.INT32, flatbuffer.INT64
     for number, tensor in enumerate(model["subgraphs"][0]["tensors"]):
-        kind, scale = tensor.get("type", 0), tensor.get("quantization", {}).get("scale", [1.0])
-        if kind not in (flatbuffer.INT8, flatbuffer.INT32) or not 1e-30 < scale[0] < 1e30:
-            raise UserError("tensor %d of the int8 model is %s with the scale %g"
-                            % (number, flatbuffer.TYPES[kind], scale[0]))
+        if tensor.get("type", 0) not in allowed:
+            raise UserError("tensor %d of the %s model is %s"
+                            % (number, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
 
 
 def _ends(graph, end):

@@ -18,10 +18,11 @@ def choose_scales(graph, observed, signature, scheme, fixed):
     """
     ties, consumers = tied(graph, signature), graph.consumers()
     ranges = ties.ranges(observed)
+    tops = {ties.find(place): ranges[place] for place in observed}
     fixed = {**_fixed_by_operators(graph, scheme), **fixed}
     joins = [operator for operator in graph.operators if graph.kind(operator) == "CONCATENATION"]
     for operator in joins:
-        _tie_joined(operator, ties, ranges, fixed, scheme)
+        _tie_joined(operator, ties, ranges, tops, fixed, scheme)
     joined = {ties.find(int(operator["outputs"][0])) for operator in joins}
     ends = {ties.find(graph.places[item["name"]])
             for item in (signature["inputs"][0], signature["outputs"][0])}
@@ -67,18 +68,24 @@ def _shifts(graph, addition):
         graph.constant(int(place)) for place in addition["inputs"]))
 
 
-def _tie_joined(operator, ties, ranges, fixed, scheme):
-    """Tie the parts of a joined vector to it where their ranges are alike."""
+def _tie_joined(operator, ties, ranges, tops, fixed, scheme):
+    """Tie the parts of a joined vector to it where their ranges are alike, and within what an
+    operator fixes for one of them.
+
+    tops : root of a group -> its largest range, kept up to date
+    """
     out = int(operator["outputs"][0])
     parts = [int(place) for place in operator["inputs"] if int(place) in ranges]
-    held = {ties.find(place): place for place in fixed}
+    widest, held = max(ranges[part] for part in parts), {ties.find(place): place for place in fixed}
     for part in parts:
-        scales = {fixed[held[root]] for root in (ties.find(part), ties.find(out)) if root in held}
-        widest = max(ranges[p] for p in parts)
-        held_in = all(widest < MOST_CUT * scale * scheme.limit for scale, _ in scales)
-        if len(scales) < 2 and held_in and ranges[part] * scheme.same_range > widest:
+        roots = ties.find(part), ties.find(out)
+        top = max([widest] + [tops[root] for root in roots])
+        given = {fixed[held[root]] for root in roots if root in held}
+        if len(given) < 2 and ranges[part] * scheme.same_range > widest and all(
+                top < MOST_CUT * scale * scheme.limit for scale, _ in given):
             ties.tie(out, part)
             held = {ties.find(place): place for place in fixed}
+            tops[ties.find(out)] = top
 
 
 def widened(values, readers=(), whole=False, symmetric=False):
