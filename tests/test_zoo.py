@@ -265,7 +265,10 @@ REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")
 @pytest.mark.parametrize("name,form,precision", CASES)
 def test_converted_model_computes_what_keras_computes(saved, known_jobs, name, form, precision):
     """convert() raises when the difference is outside its bound: 1e-5 for float."""
-    data, facts = convert.convert(job(saved(name), known_jobs), form, precision)
+    case = job(saved(name), known_jobs)
+    if precision == "int16x8":
+        case = case._replace(bound=None)  # its own is narrow enough
+    data, facts = convert.convert(case, form, precision)
     assert facts["parity"]["count"] >= 100
     assert facts["parity"]["output_std"] > 1e-3  # a constant output would prove nothing
     assert facts["inputs"][0]["name"] == {"window": "window", "step": "sample",

@@ -32,7 +32,7 @@ class Trained(NamedTuple):
         """What a file computes less what Keras does, in standard deviations of the output."""
         from kit.runtime.interpreter import Model
 
-        model = Model(data, "tensorflow")
+        model = Model(data)
         run = model.stream if self.form == "step" else model.predict
         return (run(self.inputs) - self.outputs.astype(np.float64)) / self.outputs.std()
 
