@@ -3,7 +3,7 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds tflite detect compare reproduce verify \
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare reproduce verify \
 	runtimes bench clean lock
 
 help:  ## explain the targets
@@ -14,8 +14,12 @@ help:  ## explain the targets
 setup:  ## build the environments from their locks; instant when nothing changed
 	@sh scripts/setup
 
+intact = sh scripts/run intact
+
 all: setup  ## environment, every stage through DVC, and a table of the results
+	@$(intact) --cache "$$($(DVC) cache dir)"
 	$(DVC) repro
+	@$(intact) --outputs || { $(DVC) repro && $(intact) --outputs; }
 	@sh scripts/run results reports/evaluate/metrics.json
 
 results: setup  ## the table of the results that are here now
@@ -38,6 +42,10 @@ smoke: setup  ## the whole pipeline on tiny params in a throwaway clone
 
 seeds: setup  ## the pipeline with two seeds more, for the spread of every metric
 	sh scripts/run seeds
+
+records: setup  ## the pipeline on records of your own, with labels: RECORDS=folder of logs and params
+	$(call need,RECORDS,say where they are: make records RECORDS=folder)
+	sh scripts/run records $(RECORDS) $(ARGS)
 
 compare: setup  ## two commits side by side: A=HEAD~3 B=HEAD
 	@sh scripts/run compare $(or $(A),HEAD~1) $(or $(B),HEAD) --page reports/compare

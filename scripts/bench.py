@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit.base.cli import UserError, parser, progress, read_json, run, write_json, write_text
+from kit.base.cli import UserError, json_text, parser, progress, read_json, run, write_together
 from kit.bench import contenders
 from kit.bench.worker import ROOT, Refused, Worker
 from kit.network.description import read_network
@@ -66,8 +66,8 @@ def main(argv):
         results = measured(cases, bench, args.rounds)
     facts = dict(work(layers, bench.steps), **sizes(args.models))
     text = table(results) + "\n" + targets(results, facts)
-    write_text(args.out + ".md", text)
-    write_json(args.out + ".json", {"facts": facts, "results": results})
+    write_together({args.out + ".md": text,
+                    args.out + ".json": json_text({"facts": facts, "results": results})})
     print(text, end="")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S sh -c 'exec sh "$(dirname "$0")/run" convert "$@"'
-"""Convert a Keras LSTM (.h5 of TF 1.15) or its frozen graph (.pb) to TFLite and prove it.
+"""Convert a recurrent Keras model of any version, or its frozen graph, to TFLite and prove it.
 
     scripts/convert.py my_model.h5 --form step --precision int8 \\
         --calibration windows.npy -o my_model.tflite
@@ -8,7 +8,8 @@
         --keras models/train/keras_model.h5 --scaler models/train/scaler.json \\
         --calibration data/generate/train.csv --validation data/generate/validation.csv
 
-in   a Keras .h5, or a frozen .pb with its .json beside it and the .h5 it came from (--keras);
+in   a Keras model: .h5, .keras, a SavedModel folder, weights with --architecture model.json; or
+     a .pb of freeze with its .json beside it and the Keras file it came from (--keras);
      data: .npy windows (n, steps, channels) or stream (n, channels) in the model's own units, or
      a record .csv with its --scaler
 out  the .tflite, and beside it a .json with what a device programmer needs: names, shapes, types,
@@ -29,11 +30,13 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
-from kit.base.digest import sha256
+from kit.base.cli import (
+    UserError, json_text, parser, progress, read_json, run, write_bytes, write_text, write_together,
+)
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
-from kit.record.samples import read_samples
+from kit.network.files.keras_file import add_arguments, digest, read_asked
+from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.forms import FORMS
 from kit.runtime.precisions import EXACT, PRECISIONS
@@ -41,9 +44,10 @@ from kit.runtime.precisions import EXACT, PRECISIONS
 END = {"name": Text, "shape": [Whole(low=1, high=1 << 20)]}
 SIGNATURE = {  # of the .json beside a .pb
     "form": Text, "inputs": [END], "outputs": [END], "fused_activations": Optional([Text]),
-    "recurrences": list}
-RECURRENCE = {"scopes": [Text], "joined": Optional([Text]), "doubled": Optional(Text),
-              "candidate": Optional(Text), "state": Optional(Text), "first_state": Optional(Text)}
+    "steps": list}
+STEPS = {  # of a recurrence: kit.network.roles
+    "scopes": [Text], "joined": Optional([Text]), "doubled": Optional(Text),
+    "candidate": Optional(Text), "state": Optional(Text), "first_state": Optional(Text)}
 
 
 class Job(NamedTuple):
@@ -78,11 +82,13 @@ def main(argv):
 
 def arguments(argv):
     p = parser(__doc__)
-    p.add_argument("source", help="Keras .h5, or frozen .pb with its .json beside it")
+    p.add_argument("source", help="Keras model: .h5, .keras, SavedModel folder, weights or .json; "
+                   "or a .pb of freeze with its .json beside it")
+    add_arguments(p)
     p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
     p.add_argument("--form", choices=list(FORMS) + ["all"])
     p.add_argument("--precision", choices=list(PRECISIONS))
-    p.add_argument("--keras", help="the .h5 that a frozen .pb came from, for comparison")
+    p.add_argument("--keras", help="the Keras file that a frozen .pb came from, for comparison")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")
     p.add_argument("--calibration", help="data that sets the ranges of int8 and int16x8")
@@ -109,24 +115,40 @@ def form_and_precision(args):
 
 
 def job_of(args):
-    keras = args.keras if args.source.endswith(".pb") else args.source
-    if keras is None:
-        raise UserError("%s: say with --keras which .h5 this graph was frozen from" % args.source)
-    network = read_network(keras)
+    file = read_asked(keras_of(args), args)
+    network = read_network(file)
     steps = args.window_steps or network.steps
-    if args.source.endswith(".pb"):
-        shape = signature_of(args.source)["inputs"][0]["shape"]
-        steps = shape[1] if len(shape) == 3 else steps
-    calibration = args.calibration and read_samples(
-        args.calibration, args.scaler, network.channels, steps)
-    validation = read_samples(args.validation, args.scaler, network.channels, steps) if (
+    if is_frozen(args.source):
+        signature = signature_of(args.source)
+        if not FORMS[signature["form"]].streams and network.data[0].timed:
+            steps = signature["inputs"][0]["shape"][1]
+    calibration = args.calibration and read_inputs(
+        args.calibration, args.scaler, network.inputs, steps)
+    validation = read_inputs(args.validation, args.scaler, network.inputs, steps) if (
         args.validation or not calibration) else calibration
     if validation.drawn:
         print("no data given: compared on standard normal samples", file=sys.stderr)
     from kit.network.parity import Reference
 
+    if args.expected:
+        from kit.network.expected import check_expected
+
+        check_expected(args.expected, file, validation)
     return Job(args.source, network, steps or validation.given_steps, calibration,
-               Reference(keras, validation), args.bound)
+               Reference(file, validation), args.bound)
+
+
+def is_frozen(source):
+    """Is this a graph that freeze wrote, its description beside it?"""
+    return source.endswith(".pb") and os.path.isfile(os.path.splitext(source)[0] + ".json")
+
+
+def keras_of(args):
+    """The Keras file that is converted, or that a frozen graph is compared with."""
+    if is_frozen(args.source) and args.keras is None:
+        raise UserError("%s: say with --keras which Keras file this graph was frozen from"
+                        % args.source)
+    return args.keras if is_frozen(args.source) else args.source
 
 
 def signature_of(pb_path):
@@ -134,16 +156,19 @@ def signature_of(pb_path):
     path = os.path.splitext(pb_path)[0] + ".json"
     signature = read_json(path)
     expect(signature, SIGNATURE, path)
-    for number, recurrence in enumerate(signature["recurrences"]):
-        expect(recurrence, RECURRENCE, path, "recurrences[%d]" % number)
+    for number, steps in enumerate(signature["steps"]):
+        expect(steps, STEPS, path, "steps[%d]" % number)
     return signature
 
 
 def write(path, data, facts):
     """The .tflite and its .json; what was measured goes to the terminal."""
-    write_bytes(path, data)
-    write_json(os.path.splitext(path)[0] + ".json", facts)
+    write_pair(path, data, facts)
     print("%s: %s" % (path, summary(facts)), file=sys.stderr)
+
+
+def write_pair(path, data, facts):
+    write_together({path: data, os.path.splitext(path)[0] + ".json": json_text(facts)})
 
 
 def summary(facts):
@@ -174,8 +199,7 @@ def convert_all(args):
             lines.append("%-6s %-8s -  %s" % (form, precision, error))
             outside += ["%s %s" % (form, precision)] * isinstance(error, OutsideBound)
             continue
-        write_bytes(path, data)
-        write_json(os.path.splitext(path)[0] + ".json", facts)
+        write_pair(path, data, facts)
         lines.append("%-6s %-8s %s" % (form, precision, summary(facts)))
     print("\n".join(lines))
     if not any("bytes;" in line for line in lines):
@@ -204,16 +228,21 @@ def convert(job, form, precision):
         pb_path, signature = frozen_source(job, form, folder)
         model = MAKERS[precision](pb_path, signature, job.calibration)
     data = toco.packed(model, signature)
-    facts = toco.facts(data, form, precision)
-    facts["source"] = os.path.basename(job.source)
-    facts["source_sha256"] = sha256(job.source)
+    facts = toco.facts(data, form, precision, signature)
+    facts["source"] = os.path.basename(os.path.normpath(job.source))
+    facts["source_sha256"] = digest(*sources(job))
     facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
     return data, facts
 
 
+def sources(job):
+    """The files that the .tflite is made from."""
+    return (job.source,) if is_frozen(job.source) else job.reference.file.sources
+
+
 def frozen_source(job, form, folder):
     """(path of the .pb, its signature), frozen here when the source is an .h5."""
-    if job.source.endswith(".pb"):
+    if is_frozen(job.source):
         signature = signature_of(job.source)
         if signature["form"] != form:
             raise UserError("%s holds the %s form, not %s"
@@ -225,7 +254,7 @@ def frozen_source(job, form, folder):
     graph = frozen(job.network, form, steps, job.source)
     path = os.path.join(folder, form + ".pb")
     write_bytes(path, graph.bytes)
-    return path, graph.signature(job.source)
+    return path, graph.signature(*sources(job))
 
 
 if __name__ == "__main__":

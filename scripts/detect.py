@@ -24,7 +24,8 @@ import numpy as np
 from kit.base.cli import UserError, atomic_path, parser, run
 from kit.detection.fitted import read_detector
 from kit.detection.stream import Alarms, Envelope, StreamDetector
-from kit.record.logs import PIECE_BYTES, Layout, Log, shown_pieces
+from kit.record.files import PIECE_BYTES, shown_pieces
+from kit.record.logs import SESSION, text_log
 from kit.record.timeline import Timeline, equally_spaced, iso
 from kit.record.windows import read_scaler
 from kit.runtime.forms import FORMS
@@ -63,10 +64,13 @@ def growing_pieces(path):
         raise UserError("%s: %s" % (path, error.strerror))
 
 
-def layout_of(log, channels, ignored):
-    """The Layout that finds the model's channels in a log; UserError naming those that differ."""
-    kind = "none" if log.header[0] in channels else "auto"
-    there = log.channels(kind, ignored)
+def check_channels(log, channels, ignored):
+    """UserError naming where a log's channels are not the model's."""
+    if log.header[0] in channels and log.form.time == "auto" and not log.form.time_column:
+        log.form = log.form._replace(time="none")
+    if SESSION in log.header and SESSION not in channels:  # a record as `generate` writes it
+        log.form = log.form._replace(sessions=SESSION)
+    there = log.channels(ignored)
     lacking = [name for name in channels if name not in there]
     unknown = [name for name in there if name not in channels]
     if lacking or unknown:
@@ -74,7 +78,6 @@ def layout_of(log, channels, ignored):
             log.name, "; it lacks " + ", ".join(lacking) if lacking else "",
             "; the model does not know %s (--ignore leaves a column out)" % ", ".join(unknown)
             if unknown else ""))
-    return Layout(kind, list(channels))
 
 
 def step_model(path):
@@ -115,7 +118,7 @@ def watch(blocks, timed, detector, alarms, write, envelope):
 
     One that lasts when the log ends, or when a person stops it, is written as open.
     """
-    n, last = 0, None
+    n, last, session = 0, None, 0
 
     def say(event, when, row):
         start, end, peak = row
@@ -123,6 +126,11 @@ def watch(blocks, timed, detector, alarms, write, envelope):
 
     try:
         for block in blocks:
+            if block.session != session:
+                session = block.session
+                for row in alarms.close(n):
+                    say("end", last, row)
+                detector.begin()
             scores = detector.update(block.values)
             n, last = block.row + len(scores), block.time[-1:]
             if envelope:
@@ -192,13 +200,14 @@ def main(argv):
     scaler, model = read_scaler(args.scaler), step_model(args.model)
     fitted = read_detector(args.detector, stem(args.model), len(scaler.channels))
     name = "standard input" if args.log == "-" else args.log
-    log = Log(name, pieces_of(args.log, args.follow))
-    layout = layout_of(log, scaler.channels, args.ignore)
-    blocks = equally_spaced(log.blocks(layout), Timeline(fitted["interval_s"]))
+    log = text_log(name, pieces_of(args.log, args.follow))
+    check_channels(log, scaler.channels, args.ignore)
+    blocks = equally_spaced(log.blocks(scaler.channels), Timeline(
+        fitted["interval_s"], fitted["warm_up_samples"]))
     envelope = Envelope(len(scaler.channels) + 1) if args.plot else None
     alarms = Alarms()
     try:
-        watch(blocks, layout.time != "none", StreamDetector(model, scaler, fitted), alarms,
+        watch(blocks, log.form.time != "none", StreamDetector(model, scaler, fitted), alarms,
               writer(args.format, sys.stdout), envelope)
     finally:  # also after Ctrl-C, the end of --follow
         if args.plot:

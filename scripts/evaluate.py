@@ -8,8 +8,9 @@
 
 In:  the three parts of the record, the event table, the models; every *.tflite in the folder is
      a detector with the name of the file.
-Out: metrics.json, parity.json, quantization.json, detectors.json (the fitted scorers) and CSV
-     files for the plots. Without --events, or without an event, what needs labels is left out.
+Out: metrics.json, a few of its figures in headline.json, parity.json, quantization.json,
+     detectors.json (the fitted scorers) and CSV files for the plots. Without --events, or without
+     an event, what needs labels is left out.
 
 What is fitted is fitted on the train and validation parts; the test part is only scored.
 """
@@ -21,23 +22,27 @@ import numpy as np
 import pandas as pd
 
 from kit.base.cli import (
-    UserError, atomic_path, parser, progress, read_json, run, write_bytes, write_json,
+    UserError, json_text, parser, progress, read_json, run, write_together,
 )
 from kit.base.params import load_params
-from kit.detection import baselines, metrics, scores
-from kit.detection.forecasts import forecast_all, processes
+from kit.base.processes import Processes
+from kit.detection import baselines, fitting, metrics, scores
+from kit.detection.forecasts import forecast_all
 from kit.record.records import interval_s, labels, read_events, read_record
-from kit.record.stretches import runs
+from kit.record.stretches import hold_last, runs
 from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
-from kit.runtime.files import form_and_precision, headline, tflite_files
+from kit.runtime.files import HEADLINE, form_and_precision, headline, tflite_files
 from kit.runtime.precisions import EXACT
 
+HEADLINE_KEYS = ("vus_pr", "event_recall", "false_alarms_per_day", "median_delay_s",
+                 "alarms_per_day", "alarm_time_fraction")  # the last two of a record without labels
 SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.csv
 CURVE_POINTS = 60
 BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 LEAST_NORMAL = 200  # samples for a detector to be fitted on
 ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
+ENOUGH_ALARMS = 3  # that are wanted in the validation part: a threshold is then read off, not guessed
 
 
 def model_paths(keras, frozen, folder):
@@ -52,13 +57,36 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def baseline_outputs(train, parts, window, params):
-    """{name: ([output per part], forecast?)} of the simple detectors."""
+def sessions(part, bounds):
+    """The rows of each session of a part (n, ...); as often None for no part."""
+    return [None if part is None else part[start:stop] for start, stop in bounds]
+
+
+def simple_detectors(train, parts, bounds, window, params):
+    """{name: ([output per part], kinds of evidence)} of the simple detectors.
+
+    train : (rows, bounds of its sessions); bounds : of each part's sessions
+    """
     found = {}
     for name, baseline in baselines.BASELINES.items():
-        fitted = baseline.fit(train, window, params)
-        found[name] = [baseline.output(fitted, part, window) for part in parts], baseline.forecasts
+        fitted = baseline.fit(train[0], window, params, train[1])
+        found[name] = [np.concatenate([baseline.output(fitted, session, window)
+                                       for session in sessions(part, ranges)])
+                       for part, ranges in zip(parts, bounds)], baseline.kinds
     return found
+
+
+def evidence_apart(model, linear, normal):
+    """{name: ([output per part], kinds of evidence)}: what each kind of evidence says alone.
+
+    And what all of them say without the model, and with a linear forecaster in its place.
+    model, linear : [forecasts (n, C) per part]
+    """
+    nothing, places = [None] * len(model), tuple(kind for kind in fitting.KINDS if kind in normal)
+    apart = {"residual_alone": (model, ("residual",))}
+    apart.update({kind + "_alone": (nothing, (kind,)) for kind in places})
+    apart.update(without_model=(nothing, places), linear_model=(linear, fitting.KINDS))
+    return apart
 
 
 class Task(NamedTuple):
@@ -66,24 +94,31 @@ class Task(NamedTuple):
 
     name: str
     samples: list  # (n, C) per part: validation, test
-    outputs: list  # (n, C) forecasts or (n, 1) statistics per part
-    centres: object  # (K, C) operating regimes, None for a statistic
+    bounds: list  # row ranges of the sessions per part
+    outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
+    kinds: tuple  # of evidence
+    normal: dict  # of `fitting.fit_normal`
     options: dict
     rate: float  # wanted false alarms per sample
 
 
 def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
-    detector, _ = scores.fit(
-        task.samples[0], task.outputs[0], task.centres, task.options, task.rate)
-    return task.name, detector, score(detector, task.samples[1], task.outputs[1])
+    starts = [start for start, _ in task.bounds[0]]
+    detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
+                              task.rate, task.kinds, starts)
+    return task.name, detector, np.concatenate([
+        score(detector, *pair) for pair in zip(sessions(task.samples[1], task.bounds[1]),
+                                               sessions(task.outputs[1], task.bounds[1]))])
 
 
 def score(detector, samples, outputs):
-    """Scores (n,) of a whole record, block by block: the scorer goes on where it stopped."""
+    """Scores (n,) of a whole session, block by block: the scorer goes on where it stopped."""
     scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
-    return np.concatenate([scorer.update(samples[start:start + BLOCK], outputs[start:start + BLOCK])
-                           for start in starts])
+    return np.concatenate([
+        scorer.update(samples[start:start + BLOCK],
+                      None if outputs is None else outputs[start:start + BLOCK])
+        for start in starts])
 
 
 def one_liners(parts, channels, marks, rate):
@@ -96,7 +131,7 @@ def one_liners(parts, channels, marks, rate):
     found = {}
     for name, columns in test.items():
         best = int(np.argmax([metrics.auc_pr(marks, column) for column in columns.T]))
-        threshold = scores.fit_threshold(validation[name][:, best], rate)
+        threshold = fitting.bounded_threshold(validation[name][:, best], rate)
         found[name] = {"column": sides[best], "threshold": threshold}, columns[:, best]
     return found
 
@@ -105,11 +140,11 @@ def floors(lengths, seed, rate):
     """{name: (detector, test scores)} of scores that know nothing."""
     rng = np.random.Generator(np.random.PCG64(seed))
     validation, test = (baselines.floors(length, rng) for length in lengths)
-    return {name: ({"threshold": 1.0 if name == "floor_all" else scores.fit_threshold(
+    return {name: ({"threshold": 1.0 if name == "floor_all" else fitting.bounded_threshold(
         validation[name], rate)}, test[name]) for name in test}
 
 
-def check_normal(record, window, path):
+def check_normal(record, window, path, per_day):
     """UserError when no detector can be fitted on a part; a warning when its threshold is rough."""
     seen = ~np.isnan(record.values)
     for name, any_seen in zip(record.channels, seen.any(axis=0)):
@@ -121,10 +156,19 @@ def check_normal(record, window, path):
         raise UserError("%s: %d samples after the first window hold a number, too few to fit "
                         "detectors on; %d are the least, some thousands are better"
                         % (path, known, LEAST_NORMAL))
-    if known < ENOUGH_NORMAL:
-        print("%s: %d samples are few to fit detectors on: with fewer than %d the rate of false "
-              "alarms may be far from evaluate.false_alarms_per_day"
-              % (path, known, ENOUGH_NORMAL), file=sys.stderr)
+    seconds = interval_s(record)
+    enough = max(ENOUGH_NORMAL * seconds, ENOUGH_ALARMS / per_day * DAY_S)
+    if known * seconds < enough:
+        print("warning: %s has %s of normal operation, few for %g false alarms a day: thresholds are "
+              "set high, and the rate may yet be far from that; %s would be enough"
+              % (path, duration(known * seconds), per_day, duration(enough)), file=sys.stderr)
+
+
+def duration(seconds):
+    """A number of seconds in the largest unit that it fills: 518400 is 6 days."""
+    units = (("days", DAY_S), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+    name, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
+    return "%.3g %s" % (seconds / size, name)
 
 
 def read_labels(path, n):
@@ -154,9 +198,21 @@ def compare(first, second):
             "decisions_changed": np.mean(first[1] != second[1])}
 
 
+def forecast_errors(samples, forecasts):
+    """How far forecasts of normal samples (n, C) are off, and the last sample in their place.
+
+    Mean absolute errors in standard deviations, over the samples that both can be held against.
+    """
+    error = np.abs(samples - forecasts)[1:]
+    again = np.abs(samples[1:] - hold_last(samples)[:-1])
+    known = ~np.isnan(error)
+    return {"forecast_mean_abs_error": error[known].mean(),
+            "last_sample_mean_abs_error": again[known].mean()}
+
+
 def parity(outputs, results, name):
     """Forecasts (standard deviations) and decisions of a model file against Keras."""
-    found, reference = (np.concatenate(outputs[key][0]) for key in (name, "keras"))
+    found, reference = (np.concatenate(outputs[key]) for key in (name, "keras"))
     known = ~np.isnan(found + reference)
     difference = np.abs(found[known].astype(float) - reference[known])
     return dict({"forecast_mean_abs_diff": difference.mean(),
@@ -253,11 +309,15 @@ def verdict(start, end, events, tail):
     return "tail" if ((start < events["end"] + tail) & (end > events["start"])).any() else "false"
 
 
-def write_csv(path, table):
-    """A data frame with 6 significant digits and LF line ends, whole or not at all."""
-    with atomic_path(path) as partial:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False, float_format="%.6g", line_terminator="\n")
+def csv_text(table):
+    """A data frame as CSV with 6 significant digits and LF line ends."""
+    return table.to_csv(index=False, float_format="%.6g", line_terminator="\n")
+
+
+def headline_figures(table):
+    """The few of metrics.json that two commits are compared by: {detector: {key: value}}."""
+    return {name: {key: table[name][key] for key in HEADLINE_KEYS if key in table[name]}
+            for name in HEADLINE if name in table}
 
 
 def plain(value):
@@ -293,22 +353,28 @@ def main(argv):
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
     scaler, test = read_scaler(args.scaler), read_record(args.test)
     records = [read_record(args.validation), test]
-    check_normal(records[0], window, args.validation)
+    check_normal(records[0], window, args.validation, params["false_alarms_per_day"])
     events = read_labels(args.events, len(test.values))
     filled = [model_input(record, scaler, path)
               for record, path in zip(records, (args.validation, args.test))]
     parts = [scaler.standardise(record.values) for record in records]
-    train = scaler.standardise(read_record(args.train).values)
+    bounds = [record.bounds for record in records]
+    record = read_record(args.train)
+    train = scaler.standardise(record.values), record.bounds
     rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
 
-    centres = scores.fit_centres(filled[0], params["regimes"])
-    with processes() as pool:
-        forecasts = forecast_all(pool, list(paths.values()), filled, window)
-        outputs = {name: (forecasts[path], True) for name, path in paths.items()}
-        outputs.update(baseline_outputs(train, parts, window, params))
-        tasks = [Task(name, parts, output, centres if forecast else None, params, rate)
-                 for name, (output, forecast) in outputs.items()]
-        done = progress(pool.imap(detect, tasks), "detectors", total=len(tasks))
+    normal = fitting.fit_normal(train[0], filled[0], params)
+    with Processes() as pool:
+        forecasts = forecast_all(pool, list(paths.values()), filled, window, bounds)
+        outputs = {name: forecasts[path] for name, path in paths.items()}
+        judged = {name: (outputs[name], fitting.KINDS) for name in paths}
+        simple = simple_detectors(train, parts, bounds, window, params)
+        judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
+        judged.update(simple)
+        tasks = [Task(name, parts, bounds, output, kinds, normal, params, rate)
+                 for name, (output, kinds) in judged.items()]
+        done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
+                        "detectors", total=len(tasks))
         found = {name: (detector, test_scores) for name, detector, test_scores in done}
     marks = None if events is None else labels(events, len(test.values))
     if marks is not None:
@@ -316,33 +382,33 @@ def main(argv):
     found.update(floors([len(part) for part in parts], params["seed"], rate))
     for detector, _ in found.values():  # what detect needs to know beside
         detector.update(warm_up_samples=window, interval_s=interval_s(test))
-    report(args, params, test, events, marks, paths, outputs, found)
+    errors = {name: forecast_errors(parts[0], outputs[name][0]) for name in paths}
+    report(args, params, test, events, marks, errors, outputs, found)
 
 
-def report(args, params, test, events, marks, paths, outputs, found):
+def report(args, params, test, events, marks, errors, outputs, found):
     """Compute what is said about the detectors, and write it."""
     detectors = {name: detector for name, (detector, _) in found.items()}
     results = {name: (test_scores, test_scores >= detectors[name]["threshold"])
                for name, (_, test_scores) in found.items()}
     seconds, tail = interval_s(test), params["tail_samples"]
-    table = {name: summary(*result, events, seconds, params)
+    table = {name: dict(summary(*result, events, seconds, params), **errors.get(name, {}))
              for name, result in progress(results.items(), "metrics")}
-
-    def out(name):
-        return os.path.join(args.out, name)
-
-    write_json(out("metrics.json"), plain(table))
-    write_json(out("parity.json"), plain(
-        {name: parity(outputs, results, name) for name in paths if name != "keras"}))
-    write_json(out("quantization.json"), plain(quantization_costs(results, table)))
-    write_json(out("detectors.json"), detectors)
-    write_csv(out("score.csv"), score_stretch(results, detectors, test.time, marks))
-    write_csv(out("alarms.csv"), alarm_table(results, test.time, events, tail))
+    written = {
+        "headline.json": json_text(plain(headline_figures(table))),
+        "metrics.json": json_text(plain(table)),
+        "parity.json": json_text(plain(
+            {name: parity(outputs, results, name) for name in errors if name != "keras"})),
+        "quantization.json": json_text(plain(quantization_costs(results, table))),
+        "detectors.json": json_text(detectors),
+        "score.csv": csv_text(score_stretch(results, detectors, test.time, marks)),
+        "alarms.csv": csv_text(alarm_table(results, test.time, events, tail))}
     with open(args.history, "rb") as file:
-        write_bytes(out("history.csv"), file.read())
+        written["history.csv"] = file.read()
     if args.events:
         for name, found in label_tables(results, events, marks).items():
-            write_csv(out(name), found)
+            written[name] = csv_text(found)
+    write_together({os.path.join(args.out, name): text for name, text in written.items()})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
         --window-steps 50 --windows data/generate/validation.csv \\
         --scaler models/train/scaler.json --out models/freeze
 
-in   a tf.keras 1.15 .h5 file; a record (CSV and scaler) or windows (.npy) to compare on
+in   a Keras model (docs/converting.md has the kinds of files); a record (CSV and scaler) or
+     windows (.npy) to compare on
 out  <form>.pb and <form>.json (names, shapes and types of inputs and outputs) in --out
 
 The graph is built from the weights in the file, never from a fresh session (whose initializer
@@ -14,10 +15,11 @@ before anything is written.
 import os
 import sys
 
-from kit.base.cli import UserError, parser, run, write_bytes, write_json
+from kit.base.cli import UserError, json_text, parser, run, write_together
 from kit.network.description import read_network
+from kit.network.files.keras_file import add_arguments, read_asked
 from kit.network.forms import frozen, window_steps
-from kit.record.samples import read_samples
+from kit.record.samples import read_inputs
 from kit.runtime.forms import FORMS
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
@@ -25,20 +27,26 @@ COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecon
 
 def main(argv):
     args = arguments(argv)
-    network = read_network(args.model)
+    file = read_asked(args.model, args)
+    network = read_network(file)
     steps = window_steps(network, args.window_steps, args.model)
-    samples = read_samples(args.windows, args.scaler, network.channels, steps)
+    samples = read_inputs(args.windows, args.scaler, network.inputs, steps)
     graphs = [frozen(network, form, steps, args.model) for form in args.form]
-    compare(args.model, graphs, samples)
+    if args.expected:
+        from kit.network.expected import check_expected
+
+        check_expected(args.expected, file, samples)
+    compare(file, graphs, samples)
     for graph in graphs:
         path = os.path.join(args.out, graph.form)
-        write_bytes(path + ".pb", graph.bytes)
-        write_json(path + ".json", graph.signature(args.model))
+        write_together({path + ".pb": graph.bytes,
+                        path + ".json": json_text(graph.signature(*file.sources))})
 
 
 def arguments(argv):
     p = parser(__doc__)
-    p.add_argument("model", help="Keras .h5 file")
+    p.add_argument("model", help="Keras model: .h5, .keras, SavedModel folder, weights or .json")
+    add_arguments(p)
     p.add_argument("--form", action="append", choices=list(FORMS), required=True,
                    help="a form to write; may be given several times")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
@@ -50,11 +58,11 @@ def arguments(argv):
     return p.parse_args(argv)
 
 
-def compare(path, graphs, samples):
+def compare(file, graphs, samples):
     """UserError when a graph and Keras differ on the same input."""
     from kit.network import parity
 
-    reference = parity.Reference(path, samples)
+    reference = parity.Reference(file, samples)
     for graph in graphs:
         if graph.form == "fused":
             print("fused: TensorFlow itself cannot run this graph; convert compares its .tflite",
@@ -68,7 +76,7 @@ def compare(path, graphs, samples):
         bound = parity.float_bound(measured)
         if not measured["max_abs_diff"] <= bound:
             raise UserError("%s: the frozen %s graph differs from Keras by %.2g, more than %.2g"
-                            % (path, graph.form, measured["max_abs_diff"], bound))
+                            % (file.path, graph.form, measured["max_abs_diff"], bound))
         print("%s: max difference to Keras %.2g on %d %s (bound %.2g)"
               % (graph.form, measured["max_abs_diff"], measured["count"],
                  "samples" if streams else "windows", bound), file=sys.stderr)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from kit.base.cli import UserError, counted, parser, run, write_bytes, write_text
+from kit.base.cli import UserError, counted, parser, run, write_together
 from kit.base.digest import sha256
 from kit.base.params import load_params
 from kit.detection.metrics import delays
@@ -43,9 +43,8 @@ def main(argv):
         if not os.path.isdir(folder):
             raise UserError("%s: no such folder" % folder)
     page, picture = report(args)
-    if args.picture:
-        write_bytes(args.picture, picture)
-    write_text(args.out, page)
+    pictures = {args.picture: picture} if args.picture else {}
+    write_together(dict(pictures, **{args.out: page}))
 
 
 def arguments(argv):

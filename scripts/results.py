@@ -8,11 +8,12 @@ are a column. Out: text of at most 145 columns, and where the report is; with --
 between the marks `<!-- results -->` and `<!-- /results -->` of a Markdown file.
 """
 import os
-import re
 
-from kit.base.cli import UserError, parser, run, write_text
+from kit.base.cli import parser, run
 from kit.page.inputs import OBJECTS, read_object
-from kit.page.results import grouped, shown_keys, written
+from kit.page.results import (
+    aligned, grouped, poor_forecast, put_into_file, shown_keys, written,
+)
 from kit.runtime.files import tflite_files
 
 
@@ -49,23 +50,6 @@ def table(metrics, bytes_of, over_seeds=None):
     return aligned(cells)
 
 
-def aligned(cells):
-    """Lines from rows of cells: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    lines = ["  ".join([row[0].ljust(widths[0])] + [
-        cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]) for row in cells]
-    return [line.rstrip() for line in lines]
-
-
-def put_into(text, lines):
-    """The Markdown text with the lines as a code block between its marks."""
-    marks = r"(<!-- results -->\n).*?(<!-- /results -->)"
-    if not re.search(marks, text, re.S):
-        raise UserError("there are no marks <!-- results --> and <!-- /results --> in the file")
-    block = "\n```\n%s\n```\n\n" % "\n".join(lines)
-    return re.sub(marks, lambda found: found.group(1) + block + found.group(2), text, flags=re.S)
-
-
 def main(argv):
     p = parser(__doc__)
     p.add_argument("metrics", help="metrics.json")
@@ -78,11 +62,11 @@ def main(argv):
     metrics = read_object(args.metrics, OBJECTS["metrics.json"])
     lines = table(metrics, sizes(args.convert), ranges(spread, metrics))
     if args.into:
-        with open(args.into, encoding="utf-8") as file:
-            text = file.read()
-        write_text(args.into, put_into(text, lines))
+        put_into_file(args.into, lines, "results")
         return
     print("\n".join(lines))
+    if poor_forecast(metrics):
+        print("\n" + poor_forecast(metrics))
     if os.path.exists(args.report):
         print("\nmore in %s" % args.report)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit.base.cli import UserError, parser, progress, run, write_json, write_text
+from kit.base.cli import UserError, json_text, parser, progress, run, write_together
 from kit.bench.worker import Refused, Worker
 from kit.record.samples import read_samples
 from kit.runtime import flatbuffer, verifier
@@ -50,8 +50,7 @@ def main(argv):
         rows = [row(file, folders, inputs(file, args, scratch), scratch)
                 for file in progress(files, "runtimes")]
     text = table(rows)
-    write_text(args.out + ".md", text)
-    write_json(args.out + ".json", rows)
+    write_together({args.out + ".md": text, args.out + ".json": json_text(rows)})
     print(text, end="")
     wrong = ["%s in %s" % (item["file"], column) for item in rows
              for column, cell in item["runtimes"].items() if cell["status"] == "wrong"]

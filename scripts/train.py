@@ -8,10 +8,11 @@ In:  the train and validation parts. Out: the model, the scaler of its inputs, a
 each epoch. The time axis of the model is undefined: it takes windows of any length.
 """
 import os
+import sys
 
 import numpy as np
 
-from kit.base.cli import atomic_path, parser, run, write_json, write_text
+from kit.base.cli import json_text, parser, run, write_together
 from kit.base.params import load_params
 from kit.record.records import read_record
 from kit.record.windows import fit_scaler, model_input, scaler_to_json, windows_and_next
@@ -58,8 +59,11 @@ def history_csv(history):
     return "\n".join(["epoch,mse,mae,validation_mse,validation_mae"] + rows) + "\n"
 
 
-def save(model, path):
-    """Write the .h5 without the optimizer, and without the times that HDF5 stamps on datasets."""
+def saved(model):
+    """The .h5 of a model without the optimizer, and without the times that HDF5 stamps on datasets.
+
+    Made in memory: HDF5 ends its process where a disk is full.
+    """
     import h5py
 
     stamped = h5py.Group.create_dataset
@@ -67,12 +71,14 @@ def save(model, path):
     def unstamped(group, *args, **kwargs):
         return stamped(group, *args, track_times=False, **kwargs)
 
-    with atomic_path(path) as partial:
-        h5py.Group.create_dataset = unstamped
-        try:
-            model.save(partial, include_optimizer=False, save_format="h5")
-        finally:
-            h5py.Group.create_dataset = stamped
+    h5py.Group.create_dataset = unstamped
+    try:
+        with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
+            model.save(file, include_optimizer=False, save_format="h5")
+            file.flush()
+            return file.id.get_file_image()
+    finally:
+        h5py.Group.create_dataset = stamped
 
 
 def arguments(argv):
@@ -92,19 +98,31 @@ def main(argv):
     record = read_record(args.train)
     scaler = fit_scaler(record)
     stride, n_steps = params["window_stride"], params["window_steps"]
-    train = windows_and_next(model_input(record, scaler), n_steps, stride)
+    train = windows_and_next(model_input(record, scaler), n_steps, stride, record.bounds)
+    watched = read_record(args.validation)
     validation = windows_and_next(
-        model_input(read_record(args.validation), scaler, args.validation), n_steps, stride)
+        model_input(watched, scaler, args.validation), n_steps, stride, watched.bounds)
 
     start_tensorflow(params["seed"], params["deterministic"])
     model = build_model(params["units"], len(scaler.channels), params["seed"])
     history = fit(model, params, train, validation)
-    save(model, args.model)
-    write_json(args.scaler, scaler_to_json(scaler))
-    write_text(args.history, history_csv(history))
+    write_together({args.model: saved(model), args.scaler: json_text(scaler_to_json(scaler)),
+                    args.history: history_csv(history)})
+    say_error(history["val_mean_absolute_error"][-1],
+              np.abs(validation[0][:, -1] - validation[1]).mean())
+
+
+def say_error(error, again):
+    """Print the validation error beside that of the last sample again, and warn where it is worse.
+
+    Both are mean absolute errors in standard deviations.
+    """
     print("validation error %.4f standard deviations (mean absolute); a forecast of the last "
-          "sample again gives %.4f" % (history["val_mean_absolute_error"][-1],
-                                       np.abs(validation[0][:, -1] - validation[1]).mean()))
+          "sample again gives %.4f" % (error, again))
+    if error > again:
+        print("warning: the model forecasts worse than the last sample again; more train.epochs, "
+              "another train.learning_rate, or channels left out that nobody can forecast may help",
+              file=sys.stderr)
 
 
 def start_tensorflow(seed, deterministic):

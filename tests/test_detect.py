@@ -27,6 +27,9 @@ class Persistence:
     form = "step"
 
     def __init__(self, source=None):
+        self.reset()
+
+    def reset(self):
         self.last = 0
 
     def stream(self, samples):
@@ -114,10 +117,28 @@ def test_a_log_without_times_and_with_columns_in_another_order(kit, capsys):
 
 def test_gaps_count_as_samples(kit, capsys):
     write_log([10, 10, 10, 10, 10])
-    write_log([17], first=9, mode="a")
+    write_log([17], first=8, mode="a")
     detect.main(arguments())
     assert [row[:4] for row in rows(capsys.readouterr().out)] == [
-        ["begin", "9", "", "2021-03-01T00:09:00Z"], ["open", "9", "10", "2021-03-01T00:09:00Z"]]
+        ["begin", "8", "", "2021-03-01T00:08:00Z"], ["open", "8", "9", "2021-03-01T00:08:00Z"]]
+
+
+def test_a_gap_longer_than_a_window_begins_a_session(kit, capsys):
+    """The alarm ends there, the gap counts no sample, and the first forecasts are not used."""
+    write_log([10, 10, 10, 10, 17])
+    write_log([17, 30, 10, 10, 10, 17], first=20, mode="a")
+    detect.main(arguments())
+    assert [row[:4] for row in rows(capsys.readouterr().out)] == [
+        ["begin", "4", "", "2021-03-01T00:04:00Z"], ["end", "4", "5", "2021-03-01T00:04:00Z"],
+        ["begin", "10", "", "2021-03-01T00:25:00Z"], ["open", "10", "11", "2021-03-01T00:25:00Z"]]
+
+
+def test_a_record_with_sessions_is_read_as_it_is(kit, capsys):
+    (kit / "plant.csv").write_text("time,session,a,b\n" + "".join(
+        "2021-03-01T00:%02d:00Z,%d,%d,0\n" % (row, row > 4, 17 if row == 6 else 10)
+        for row in range(10)))
+    detect.main(arguments())
+    assert rows(capsys.readouterr().out) == [], "row 6 is in the second session's warm-up"
 
 
 @pytest.mark.parametrize("header, more, words", [

@@ -1,6 +1,7 @@
 """The stage evaluate: its small functions by worked values, and a whole run on a tiny record."""
 import json
 import os
+import signal
 import warnings
 
 import numpy as np
@@ -46,8 +47,8 @@ def test_compare_worked():
 
 def test_parity_leaves_out_what_has_no_forecast():
     nan = np.nan
-    outputs = {"keras": ([np.array([[nan], [1.0]]), np.array([[nan], [3.0]])], True),
-               "file": ([np.array([[nan], [1.5]]), np.array([[nan], [2.9]])], True)}
+    outputs = {"keras": [np.array([[nan], [1.0]]), np.array([[nan], [3.0]])],
+               "file": [np.array([[nan], [1.5]]), np.array([[nan], [2.9]])]}
     result = np.array([0.0, 1.0]), np.array([False, True])
     found = evaluate.parity(outputs, {"keras": result, "file": result}, "file")
     assert found["forecast_mean_abs_diff"] == pytest.approx(0.3)
@@ -101,14 +102,17 @@ def test_model_paths_name_what_is_missing(tmp_path):
 @pytest.mark.parametrize("form", [("window", 7), ("keras", None), ("step", None)])
 def test_pieces_cover_every_sample_after_the_first_window_once(form):
     parts = [np.zeros((n, 2), np.float32) for n in (20, 9100)]
-    work = list(forecasts.pieces("x", form, parts, 10))
+    bounds = [[(0, 20)], [(0, 4200), (4200, 4205), (4205, 9100)]]
+    work = list(forecasts.pieces("x", form, parts, 10, bounds))
     steps = form[1] or 10
-    for number, part in enumerate(parts):
+    for number, ranges in enumerate(bounds):
         rows = np.concatenate([np.arange(start, stop) for _, index, start, stop, _, _ in work
                                if index == number])
-        assert rows.tolist() == list(range(steps, len(part)))
+        assert rows.tolist() == [row for a, b in ranges for row in range(a + steps, b)]
     for _, _, start, stop, samples, _ in work:
-        assert len(samples) == (stop if form[0] == "step" else stop - start + steps)
+        assert len(samples) == stop - start + steps
+        if form[0] == "step":
+            assert start - steps in (0, 4205), "a stream begins with its session"
 
 
 # ---- what detectors can be fitted on
@@ -120,23 +124,40 @@ def normal_part(values):
 def test_a_validation_part_that_is_too_short_is_refused():
     values = np.zeros((300, 2))
     values[250:] = np.nan
-    evaluate.check_normal(normal_part(values), 50, "v.csv")
+    evaluate.check_normal(normal_part(values), 50, "v.csv", 100)
     with pytest.raises(UserError, match="v.csv: 199 samples .* 200 are the least"):
-        evaluate.check_normal(normal_part(values), 51, "v.csv")
+        evaluate.check_normal(normal_part(values), 51, "v.csv", 100)
 
 
 def test_a_short_validation_part_is_said_to_be_short(capsys):
-    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv")
-    assert "v.csv: 950 samples are few" in capsys.readouterr().err
-    evaluate.check_normal(normal_part(np.zeros((1050, 2))), 50, "v.csv")
+    day = 1440  # samples of a minute
+    evaluate.check_normal(normal_part(np.zeros((4 * day + 50, 2))), 50, "v.csv", 0.5)
+    said = capsys.readouterr().err
+    assert "v.csv has 4 days of normal operation" in said and "6 days would be enough" in said
+    evaluate.check_normal(normal_part(np.zeros((6 * day + 50, 2))), 50, "v.csv", 0.5)
     assert capsys.readouterr().err == ""
+    evaluate.check_normal(normal_part(np.zeros((1000, 2))), 50, "v.csv", 100)
+    assert "15.8 hours of normal operation" in capsys.readouterr().err  # fewer than 1000 samples
+
+
+@pytest.mark.parametrize("seconds, text", [
+    (518400, "6 days"), (5400, "1.5 hours"), (67.5, "1.12 minutes"), (0.5, "0.5 seconds")])
+def test_durations_in_the_largest_unit_that_they_fill(seconds, text):
+    assert evaluate.duration(seconds) == text
+
+
+def test_forecast_errors_worked():
+    samples = np.array([[1.0], [2.0], [np.nan], [4.0], [4.0]])
+    forecasts = np.array([[np.nan], [1.5], [9.0], [4.5], [np.nan]])
+    assert evaluate.forecast_errors(samples, forecasts) == {
+        "forecast_mean_abs_error": 0.5, "last_sample_mean_abs_error": 1.5}
 
 
 def test_a_channel_without_a_number_in_the_validation_part_is_refused():
     values = np.zeros((2000, 2))
     values[:, 1] = np.nan
     with pytest.raises(UserError, match="v.csv: column b holds no number"):
-        evaluate.check_normal(normal_part(values), 50, "v.csv")
+        evaluate.check_normal(normal_part(values), 50, "v.csv", 0.5)
 
 
 # ---- a whole run
@@ -220,7 +241,8 @@ def test_a_whole_run(case):
     out = case.run("out")
     table = read(out, "metrics.json")
     assert list(table)[:3] == ["keras", "frozen", "step_float32"]
-    assert {"linear_forecaster", "rolling_z_score", "global_max_z", "pca_residual",
+    assert {"residual_alone", "plane_alone", "level_alone", "without_model", "linear_model",
+            "linear_forecaster", "rolling_z_score", "global_max_z", "pca_residual",
             "isolation_forest", "channel_threshold", "difference_threshold", "floor_random",
             "floor_all", "floor_position"} == set(list(table)[3:])
     for values in table.values():
@@ -265,9 +287,9 @@ def test_a_table_without_an_event_is_a_log_without_labels(case):
 @pytest.mark.slow
 def test_without_events_it_says_what_it_can_and_the_same_each_time(case):
     first, second = case.run("one", events=False), case.run("two", events=False)
-    assert sorted(os.listdir(first)) == ["alarms.csv", "detectors.json", "history.csv",
-                                         "metrics.json", "parity.json", "quantization.json",
-                                         "score.csv"]
+    assert sorted(os.listdir(first)) == ["alarms.csv", "detectors.json", "headline.json",
+                                         "history.csv", "metrics.json", "parity.json",
+                                         "quantization.json", "score.csv"]
     assert "vus_pr" not in read(first, "metrics.json")["keras"]
     assert read(first, "metrics.json")["keras"]["alarms_per_day"] >= 0
     assert set(pd.read_csv(os.path.join(first, "alarms.csv"))["verdict"]) <= {"unknown"}
@@ -275,3 +297,33 @@ def test_without_events_it_says_what_it_can_and_the_same_each_time(case):
         with open(os.path.join(first, name), "rb") as one, \
                 open(os.path.join(second, name), "rb") as two:
             assert one.read() == two.read(), name
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_one_sentence_with_its_file(case, monkeypatch):
+    monkeypatch.setenv("EMULATOR", "none")  # forked, with the fault below in it
+    monkeypatch.setattr("kit.detection.forecasts.run_piece", killed_on_step)
+    with pytest.raises(UserError, match="step_float32.tflite: the process .* ended .killed"):
+        case.run("dead")
+    assert not os.path.exists(case.path("dead"))
+
+
+def killed_on_step(piece):
+    if piece[5][0] == "step":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.zeros((piece[3] - piece[2], 2), np.float32)
+
+
+@pytest.mark.slow
+def test_an_altered_file_is_one_sentence(case):
+    path = case.path("convert/step_float32.tflite")
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        with open(path, "wb") as file:
+            file.write(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
+        with pytest.raises(UserError, match="step_float32.tflite is not the file that"):
+            case.run("altered")
+    finally:
+        with open(path, "wb") as file:
+            file.write(data)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import results
+from kit.page.results import put_into
 from conftest import ROOT
 from kit.base.cli import UserError, read_json
 from kit.page.results import HEADLINE
@@ -75,15 +76,6 @@ def test_missing_metrics_are_named(tmp_path):
         results.main([str(tmp_path / "none.json")])
 
 
-def test_the_table_takes_the_place_between_the_marks():
-    page = "a\n<!-- results -->\nold\n<!-- /results -->\nb\n"
-    once = results.put_into(page, ["one  0.5"])
-    assert once == "a\n<!-- results -->\n\n```\none  0.5\n```\n\n<!-- /results -->\nb\n"
-    assert results.put_into(once, ["one  0.5"]) == once
-    with pytest.raises(UserError, match="no marks"):
-        results.put_into("a\n", ["x"])
-
-
 def test_the_table_of_the_readme_is_that_of_the_metrics():
     """Sizes are those that dvc.lock names, since a clone without a cache has no files."""
     with open(os.path.join(ROOT, "README.md")) as file:
@@ -95,7 +87,7 @@ def test_the_table_of_the_readme_is_that_of_the_metrics():
     metrics = read_json(os.path.join(ROOT, "reports", "evaluate", "metrics.json"))
     spread = read_json(os.path.join(ROOT, "reports", "seeds", "spread.json"))
     lines = results.table(metrics, bytes_of, results.ranges(spread, metrics))
-    assert results.put_into(text, lines) == text
+    assert put_into(text, lines, "results") == text
 
 
 def test_the_range_over_seeds_is_a_column():

@@ -71,3 +71,10 @@ def test_the_model_takes_any_length_and_holds_no_optimizer(runs):
     assert model.predict(np.zeros((1, 3, 2))).shape == model.predict(np.zeros((1, 9, 2))).shape
     with h5py.File(str(runs / "one" / "keras_model.h5"), "r") as file:
         assert "optimizer_weights" not in file
+
+
+def test_a_model_worse_than_its_last_sample_is_said(capsys):
+    train.say_error(0.3, 0.4)
+    assert capsys.readouterr().err == ""
+    train.say_error(0.4, 0.3)
+    assert "worse than the last sample again" in capsys.readouterr().err

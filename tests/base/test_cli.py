@@ -1,13 +1,17 @@
 """What scripts do at the terminal: whole files or none, one line for a mistake."""
+import inspect
 import json
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
 from conftest import ROOT
-from kit.base.cli import UserError, atomic_path, progress, read_json, write_json, write_text
+from kit.base.cli import (
+    UserError, atomic_path, progress, read_json, write_json, write_text, write_together,
+)
 
 SCRIPTS = os.path.join(ROOT, "scripts")
 
@@ -29,6 +33,38 @@ def test_what_a_killed_run_left_is_overwritten(tmp_path):
     write_text(str(tmp_path / "a.txt"), "new\n")
     assert (tmp_path / "a.txt").read_bytes() == b"new\n"
     assert os.listdir(str(tmp_path)) == ["a.txt"]
+
+
+def test_files_that_belong_together_come_or_stay_together(tmp_path):
+    pair = [str(tmp_path / name) for name in ("a.tflite", "a.json")]
+    write_together({pair[0]: b"1", pair[1]: "one"})
+    with pytest.raises(TypeError):
+        write_together({pair[0]: b"2", pair[1]: 2})
+    os.remove(pair[1])
+    os.mkdir(pair[1])
+    with pytest.raises(UserError, match="a.tflite and .*a.json cannot be written: a folder"):
+        write_together({pair[0]: b"3", pair[1]: "three"})
+    assert sorted(os.listdir(str(tmp_path))) == ["a.json", "a.tflite"]
+    assert (tmp_path / "a.tflite").read_bytes() == b"1"
+
+
+def test_a_full_disk_leaves_the_old_pair(tmp_path):
+    def main(argv):
+        import resource
+        import signal
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write fails, as on a full disk
+        write_together({argv[0]: b"2" * 900, argv[1]: "2" * 1100})
+
+    pair = [str(tmp_path / name) for name in ("a.tflite", "a.json")]
+    write_together({pair[0]: b"1", pair[1]: "one"})
+    body = textwrap.dedent(inspect.getsource(main)).replace(
+        "argv", repr(pair)).replace("main(%r)" % pair, "main(argv)")
+    done = run_script(body)
+    assert done.returncode == 1 and "cannot be written: File too large" in done.stderr
+    assert sorted(os.listdir(str(tmp_path))) == ["a.json", "a.tflite"]
+    assert (tmp_path / "a.tflite").read_bytes() == b"1"
 
 
 def test_json_keeps_the_order_of_keys_and_refuses_nan(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.detection.fitted import read_detector
-from kit.detection.scores import fit, fit_centres
+from kit.detection.fitting import fit, fit_normal
 
 CHANNELS = 2
 
@@ -17,8 +17,10 @@ def fitted():
     rng = np.random.Generator(np.random.PCG64(3))
     samples = rng.standard_normal((600, CHANNELS)).astype(np.float32)
     outputs = samples + rng.standard_normal(samples.shape).astype(np.float32)
-    options = {"time_constants": [8], "energy_time_constant": 8, "fading": 0.9}
-    detector, _ = fit(samples, outputs, fit_centres(samples, 2), options, 1e-3)
+    options = {"time_constants": [8], "energy_time_constants": [8], "time_scales": [1, 16],
+               "fading": 0.9, "regimes": 2, "pca_variance": 0.9}
+    normal = fit_normal(samples, samples, options)
+    detector, _ = fit(samples, outputs, normal, options, 1e-3)
     return dict(detector, warm_up_samples=10, interval_s=60.0)
 
 
@@ -41,29 +43,40 @@ def test_what_evaluate_writes_is_read(fitted, tmp_path):
     ("interval_s", 1e9, "step_int8.interval_s is 1000000000.0"),
     ("fading", 2, "step_int8.fading is 2; .* at most 1"),
     ("warm_up_samples", -1, "step_int8.warm_up_samples is -1; a whole number at least 0"),
-    ("location", [1.0], "step_int8.location has the shape .1,.; C is needed .C = 2"),
-    ("clip", [1.0, 1e308], r"step_int8.clip\[1\] is 1e\+308; a finite number"),
-    ("norms", [[0.0, 1.0]], r"step_int8.norms\[0\]\[0\] is 0.0; a finite number above 0"),
-    ("state_weights", [[1.0, 2.0], [1.0]], "state_weights has the shape of rows of unequal length"),
-    ("tails", [], r"step_int8.tails is \[\]; a list"),
-    ("tails", [{"knots": [2, 1], "decades": [0, 1], "shape": 0, "scale": 1}],
+    ("channels", 3, "step_int8.channels is 3; 2 are scored"),
+    ("weights", [0.0, 1.0], r"step_int8.weights\[0\] is 0.0; a finite number above 0"),
+    ("residual.location", [1.0], "step_int8.residual.location has the shape .1,.; C is needed .C = 2"),
+    ("residual.clip", [1.0, 1e308], r"step_int8.residual.clip\[1\] is 1e\+308; a finite number"),
+    ("residual.norms", [[0.0, 1.0]], r"step_int8.residual.norms\[0\]\[0\] is 0.0; a finite number above 0"),
+    ("residual.state_weights", [[1.0, 2.0], [1.0]], "state_weights has the shape of rows of unequal length"),
+    ("plane.matrix", [[1.0, 0.0]], "step_int8.plane.matrix has the shape .1, 2.; C × C is needed"),
+    ("level.usual", None, "step_int8.level.usual is null"),
+    ("residual.tails", [], r"step_int8.residual.tails is \[\]; a list"),
+    ("missing.tails", [{"knots": [2, 1], "decades": [0, 1], "shape": 0, "scale": 1}],
      r"tails\[0\].knots falls"),
-    ("tails", [{"knots": [1, 2], "decades": [0], "shape": 0, "scale": 1}], "2 knots and 1 decades"),
-    ("tails", [{"knots": ["<b>"], "decades": [0], "shape": 0, "scale": 1}],
+    ("missing.tails", [{"knots": [1, 2], "decades": [0], "shape": 0, "scale": 1}], "2 knots and 1 decades"),
+    ("level.tails", [{"knots": [1], "decades": [0], "shape": 0, "scale": 1}],
+     "level.tails has 1 tails; 2 are needed"),
+    ("missing.tails", [{"knots": ["<b>"], "decades": [0], "shape": 0, "scale": 1}],
      r'tails\[0\].knots\[0\] is "<b>"'),
 ])
 def test_a_damaged_detector_is_refused_by_key(fitted, tmp_path, key, value, sentence):
     detector = copy.deepcopy(fitted)
-    detector[key] = value
+    *parts, last = key.split(".")
+    place = detector
+    for part in parts:
+        place = place[part]
+    place[last] = value
     with pytest.raises(UserError, match="detectors.json: .*" + sentence):
         read_detector(written(tmp_path, detector), "step_int8", CHANNELS)
 
 
 def test_a_missing_key_and_another_number_of_channels_are_named(fitted, tmp_path):
-    lacking = {key: value for key, value in fitted.items() if key != "precisions"}
-    with pytest.raises(UserError, match="the key step_int8.precisions is missing"):
+    lacking = copy.deepcopy(fitted)
+    del lacking["residual"]["precisions"]
+    with pytest.raises(UserError, match="the key step_int8.residual.precisions is missing"):
         read_detector(written(tmp_path, lacking), "step_int8", CHANNELS)
-    with pytest.raises(UserError, match="C = 3"):
+    with pytest.raises(UserError, match="channels is 2; 3 are scored"):
         read_detector(written(tmp_path, fitted), "step_int8", 3)
 
 

@@ -1,4 +1,4 @@
-"""The detector: gaps, tails, thresholds, and that pieces of a record score as the whole does."""
+"""Scoring: evidence of each kind, gaps, sessions, and that pieces of a record score as the whole."""
 import json
 import os
 import subprocess
@@ -8,38 +8,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from conftest import ROOT
-from kit.detection import scores
-from kit.record.stretches import hold_last, runs
-
-OPTIONS = {"time_constants": [3, 8], "energy_time_constant": 8, "fading": 0.9}
-CHANNELS = 3
-MIX = np.array([[1.0, 0.8, 0.0], [0.0, 0.6, 0.0], [0.0, 0.0, 2.0]])  # 1 and 2 agree, 3 is alone
-ONE_REGIME = np.zeros((1, CHANNELS))
-
-
-def toy(n, seed, missing=0.0):
-    """(samples, forecasts): a smooth signal, residuals of covariance MIX'MIX."""
-    rng = np.random.default_rng(seed)
-    forecasts = np.sin(np.arange(n)[:, None] / [20, 30, 50])
-    samples = forecasts + 0.1 * rng.standard_normal((n, CHANNELS)) @ MIX
-    samples[rng.random(samples.shape) < missing] = np.nan
-    forecasts[:10] = np.nan
-    return samples, forecasts
+from kit.detection import fitting, scores
+from kit.record.stretches import runs
+from toy import CHANNELS, MIX, OPTIONS, fitted, toy
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return scores.fit(*toy(8000, 0, 0.0005), ONE_REGIME, OPTIONS, 1 / 1000)[0]
+    return fitted(*toy(8000, 0, 0.0005))
 
 
 def scored(detector, samples, forecasts):
     return scores.Scorer(detector).update(samples, forecasts)
 
-
-# ---- gaps
 
 def test_imputed_sample_has_the_distance_of_its_observed_part():
     covariance = MIX.T @ MIX
@@ -75,69 +58,15 @@ def test_all_channels_missing(detector):
     assert np.isfinite(found).all() and found[-1] > detector["threshold"]
 
 
-# ---- residuals
-
-def test_mahalanobis_distance_is_the_known_one():
-    samples, forecasts = toy(40000, 1)
-    residual, state, _ = scores.observe(samples, forecasts, None, True)
-    known = ~np.isnan(residual).any(axis=1)
-    fitted = scores.fit_residuals(residual[known], state[known], ONE_REGIME)
-    alone, distance = scores.standardise(fitted, residual[known], state[known])
-    precision = np.linalg.inv(0.01 * MIX.T @ MIX)
-    expected = np.einsum("nc,cd,nd->n", residual[known], precision, residual[known])
-    assert np.corrcoef(distance, expected)[0, 1] > 0.99
-    assert distance.mean() == pytest.approx(CHANNELS, rel=0.02)
-    expected_alone = residual[known] @ precision / np.sqrt(np.diag(precision))
-    assert np.corrcoef(alone[:, 0], expected_alone[:, 0])[0, 1] > 0.99
-    assert alone.std(axis=0) == pytest.approx(np.ones(CHANNELS), rel=0.05)
-
-
-def test_spread_follows_the_state():
-    rng = np.random.default_rng(2)
-    forecasts = rng.uniform(-1, 1, (20000, 1))
-    residual = rng.standard_normal((20000, 1)) * np.exp(0.5 + 1.5 * forecasts)
-    _, state, _ = scores.observe(forecasts + residual, forecasts, None, True)
-    fitted = scores.fit_spread(residual, state)
-    z = residual / np.exp(fitted["log_scale"] + scores.product(state, fitted["state_weights"]))
-    low, high = z[forecasts[:, 0] < -0.5], z[forecasts[:, 0] > 0.5]
-    assert z.std() == pytest.approx(1, rel=0.02)
-    assert low.std() == pytest.approx(high.std(), rel=0.15)
-
-
-def test_each_regime_has_its_own_covariance():
-    rng = np.random.default_rng(3)
-    forecasts = np.repeat([[-1.0, -1.0], [1.0, 1.0]], 5000, axis=0)
-    pair = rng.standard_normal((10000, 2))
-    pair[:5000, 1] = 0.9 * pair[:5000, 0] + np.sqrt(1 - 0.81) * pair[:5000, 1]
-    samples = forecasts + 0.1 * pair
-    residual, state, _ = scores.observe(samples, forecasts, None, True)
-    fitted = scores.fit_residuals(residual, state, np.array([[-1.0, -1.0], [1.0, 1.0]]))
-    apart = np.array([[0.2, -0.2]])  # two channels that disagree
-    states = [np.concatenate([[[f, f]], [[1, 1]], [[2, 2]]], axis=1) for f in (-1.0, 1.0)]
-    tied, free = (scores.standardise(fitted, apart, state)[1][0] for state in states)
-    assert tied == pytest.approx(80, rel=0.15)  # 2 * 2^2 / (1 - .9)
-    assert free == pytest.approx(8, rel=0.15)
-
-
 def test_a_channel_that_stood_still_may_move_by_a_floor():
     samples, forecasts = toy(4000, 6)
     samples[:, 2] = forecasts[:, 2] = 0  # never moved, and was forecast exactly
-    detector, _ = scores.fit(samples, forecasts, ONE_REGIME, OPTIONS, 1 / 1000)
-    for move, odd in ((2 * scores.FLOOR, False), (20 * scores.FLOOR, True)):
+    detector = fitted(samples, forecasts)
+    for move, odd in ((2 * fitting.FLOOR, False), (20 * fitting.FLOOR, True)):
         again, expected = toy(1000, 7)
         again[:, 2] = expected[:, 2] = 0
         again[500, 2] = move
         assert (scored(detector, again, expected)[500] > detector["threshold"]) == odd
-
-
-def test_variance_of_a_floor_is_shared_between_residual_and_covariance():
-    rng = np.random.default_rng(8)
-    residual = scores.FLOOR * rng.standard_normal((20000, 2)) * [1, 1e-9]
-    state, centres = np.zeros((20000, 6)), np.zeros((1, 2))
-    fitted = scores.fit_residuals(residual, state, centres)
-    # half the variance of the first is seen, half is the floor; of the second all is the floor
-    assert np.exp(fitted["log_scale"]) == pytest.approx(scores.FLOOR * np.sqrt([2, 1]), rel=0.02)
-    assert fitted["precisions"][0] == pytest.approx(np.eye(2), abs=0.05)
 
 
 def test_a_switch_does_not_outshout_the_other_channels():
@@ -148,7 +77,7 @@ def test_a_switch_does_not_outshout_the_other_channels():
         z[:, 2] *= np.where(rng.random(n) < 0.005, 30, 0.1)
         return z, np.zeros((n, CHANNELS))
 
-    detector, _ = scores.fit(*record(10000, 9), ONE_REGIME, OPTIONS, 1 / 1000)
+    detector = fitted(*record(10000, 9))
     samples, forecasts = record(2000, 10)
     normal = scored(detector, samples, forecasts)
     samples[1000, 0] = 7
@@ -165,80 +94,6 @@ def test_nearest_centre():
     centres = np.array([[0.0, 0.0], [3.0, 4.0]])
     assert scores.nearest(np.array([[1.0, 1.0], [3.0, 3.0]]), centres).tolist() == [0, 1]
 
-
-# ---- tails and thresholds
-
-@pytest.mark.parametrize("shape", [0.0, 0.2, 0.4])
-def test_pareto_fit_recovers_its_parameters(shape):
-    sample = stats.genpareto.rvs(shape, scale=2.0, size=20000, random_state=4)
-    found_shape, found_scale = scores.fit_pareto(sample)
-    assert found_shape == pytest.approx(shape, abs=0.05)
-    assert found_scale == pytest.approx(2.0, rel=0.06)
-
-
-@pytest.mark.parametrize("shape", [0.0, 0.3])
-def test_pareto_surprise_and_level_are_those_of_scipy(shape):
-    excess = np.array([0.0, 0.5, 10.0])
-    expected = -np.log10(stats.genpareto.sf(excess, shape, scale=2.0))
-    assert scores.pareto_surprise(excess, shape, 2.0) == pytest.approx(expected)
-    assert scores.pareto_level(1e-4, shape, 2.0) == pytest.approx(
-        stats.genpareto.isf(1e-4, shape, scale=2.0))
-
-
-def test_pareto_of_nothing():
-    assert scores.fit_pareto(np.empty(0)) == (0.0, 1e-9)
-    assert scores.fit_pareto(np.zeros(5)) == (0.0, 1e-9)
-
-
-@pytest.mark.parametrize("draw", ["standard_normal", "standard_exponential"])
-def test_surprise_is_minus_log_probability(draw):
-    rng = np.random.default_rng(6)
-    tail = scores.fit_tail(getattr(rng, draw)(20000))
-    fresh = np.sort(getattr(rng, draw)(200000))
-    for decades in (0.5, 1, 2, 3):
-        level = fresh[int(len(fresh) * (1 - 10.0 ** -decades))]
-        assert scores.surprise(np.array([level]), tail)[0] == pytest.approx(decades, abs=0.15)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=60), st.integers(0, 5))
-def test_surprise_never_falls(values, seed):
-    tail = scores.fit_tail(np.random.default_rng(seed).standard_normal(500))
-    assert (np.diff(scores.surprise(np.sort(values), tail)) >= 0).all()
-
-
-def test_count_tail_calls_more_than_ever_seen_as_rare_as_one_in_n():
-    counts = np.zeros(999)
-    counts[[3, 50, 700]] = 1
-    tail = scores.fit_count_tail(counts)
-    found = scores.surprise(np.array([0.0, 1.0, 2.0, 4.0]), tail)
-    assert found == pytest.approx([0, np.log10(1000 / 4), 3, 6])
-
-
-@pytest.mark.parametrize("shape", [0.0, 0.2])
-def test_threshold_has_the_wanted_rate(shape):
-    rates = []
-    for seed in range(20):  # one record alone: a standard deviation of 0.25
-        normal = stats.genpareto.rvs(shape, size=50000, random_state=seed)
-        threshold = scores.fit_threshold(normal, 1 / 5000)
-        rates.append(stats.genpareto.sf(threshold, shape) * 5000)
-    assert np.mean(rates) == pytest.approx(1, abs=0.15)
-
-
-def test_threshold_counts_a_run_once():
-    """Each excursion lasts 5 samples: counting samples would set the threshold too high."""
-    rng = np.random.default_rng(10)
-    independent = rng.standard_exponential(20000)
-    lasting = np.repeat(independent, 5)
-    once = scores.fit_threshold(independent, 1 / 1000)
-    assert scores.fit_threshold(lasting, 1 / 5000) == pytest.approx(once, rel=0.05)
-
-
-def test_threshold_of_a_constant_score_is_above_it():
-    assert scores.fit_threshold(np.ones(100), 0.01) > 1
-
-
-# ---- the whole
 
 def test_normal_data_alarm_at_about_the_wanted_rate(detector):
     found = scored(detector, *toy(100000, 11, 0.0005))
@@ -275,7 +130,7 @@ def test_a_change_that_the_channels_share_is_less_odd_than_one_of_a_single_senso
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 399), min_size=1, max_size=6, unique=True), st.integers(0, 9))
 def test_pieces_score_as_the_whole(cuts, seed):
-    detector = scores.fit(*toy(2000, 0), ONE_REGIME, OPTIONS, 1 / 1000)[0]
+    detector = fitted(*toy(2000, 0))
     samples, forecasts = toy(400, seed, 0.02)
     bounds = [0] + sorted(cuts) + [400]
     scorer = scores.Scorer(detector)
@@ -285,8 +140,7 @@ def test_pieces_score_as_the_whole(cuts, seed):
 
 def test_sample_by_sample_scores_as_the_whole_with_regimes():
     samples, forecasts = toy(3000, 16, 0.01)
-    centres = scores.fit_centres(hold_last(samples), 4)
-    detector = scores.fit(samples, forecasts, centres, OPTIONS, 1 / 1000)[0]
+    detector = fitted(samples, forecasts, regimes=4)
     scorer = scores.Scorer(detector)
     single = [scorer.update(samples[t:t + 1], forecasts[t:t + 1])[0] for t in range(600)]
     assert single == scored(detector, samples[:600], forecasts[:600]).tolist()
@@ -297,7 +151,7 @@ def test_an_enormous_score_fades_in_some_samples(detector):
     samples, forecasts = toy(400, 11)
     samples[100] = 1e6
     found = scored(detector, samples, forecasts)
-    assert found[100] > 1000
+    assert 15 < found[100] <= 2 * scores.MOST - scores.SHARED
     assert (found[140:200] < detector["threshold"]).all()
 
 
@@ -311,18 +165,11 @@ def test_the_future_has_no_part_in_a_score(detector):
 
 def test_a_statistic_that_never_moves_gives_no_alarm():
     statistic = np.zeros((1000, 1))
-    detector, found = scores.fit(toy(1000, 12)[0], statistic, None, OPTIONS, 1 / 1000)
+    detector, found = fitting.fit(
+        toy(1000, 12)[0], statistic, None, OPTIONS, 1 / 1000, ("statistic",))
     assert not (found >= detector["threshold"]).any()
     moved = scored(detector, toy(1000, 13)[0], statistic + 1)
     assert (moved >= detector["threshold"]).all()
-
-
-@pytest.mark.filterwarnings("ignore:Mean of empty slice")
-def test_a_channel_that_is_missing_in_all_folds_but_one():
-    samples, forecasts = toy(4000, 14)
-    samples[800:, 1] = np.nan
-    detector, _ = scores.fit(samples, forecasts, ONE_REGIME, OPTIONS, 1 / 1000)
-    assert np.isfinite(scored(detector, *toy(500, 15))).all()
 
 
 def test_a_detector_survives_json(detector):
@@ -334,7 +181,7 @@ def test_a_detector_survives_json(detector):
 def test_a_statistic_is_scored_upwards_only():
     rng = np.random.default_rng(19)
     samples, statistic = np.zeros((4000, 2)), rng.standard_normal((4000, 1))
-    detector, _ = scores.fit(samples, statistic, None, OPTIONS, 1 / 1000)
+    detector, _ = fitting.fit(samples, statistic, None, OPTIONS, 1 / 1000, ("statistic",))
     fresh = rng.standard_normal((400, 1))
     fresh[100], fresh[300] = -9, 9
     found = scores.Scorer(detector).update(samples[:400], fresh)
@@ -346,18 +193,6 @@ def test_no_sample_is_forecast_no_alarm(detector):
     assert scored(detector, samples, np.full_like(forecasts, np.nan)).max() < 1
 
 
-def test_fit_is_the_same_each_time():
-    first, second = (scores.fit(*toy(1000, 21), ONE_REGIME, OPTIONS, 0.001) for _ in range(2))
-    assert json.dumps(first[0]) == json.dumps(second[0])
-
-
-def test_short_records_can_be_fitted():
-    samples, forecasts = toy(60, 22)
-    centres = scores.fit_centres(hold_last(samples), 3)
-    detector, found = scores.fit(samples, forecasts, centres, OPTIONS, 0.01)
-    assert np.isfinite(detector["threshold"]) and np.isfinite(found).all()
-
-
 def test_scoring_imports_numpy_alone():
     code = ("import sys, kit.detection.scores; "
             "sys.exit(', '.join(m for m in ('sklearn', 'scipy', 'pandas') if m in sys.modules))")
@@ -367,7 +202,112 @@ def test_scoring_imports_numpy_alone():
     assert found.stderr.strip() == ""
 
 
-def test_a_statistic_that_never_varies_has_a_precision():
-    still = np.zeros((50, 1))
-    fitted = scores.fit_residuals(still, still, still[:1])
-    assert np.isfinite(fitted["precisions"]).all() and (fitted["precisions"] > 0).all()
+# ---- level and plane
+
+def test_log_distance_worked():
+    matrix = np.array([[2.0, 0.0], [0.0, 0.5]])
+    found = scores.log_distance(np.array([[0.0, 0.0], [1.0, 2.0]]), matrix)
+    assert found == pytest.approx(np.log([0.01, 4.01]))
+
+
+def test_ladder_worked():
+    found, last = scores.ladder(np.array([8.0, 0.0]), np.array([1.0, 0.5, 0.25]), np.zeros(3))
+    assert found.tolist() == [[8, 4, 2], [0, 2, 1.5]]
+    assert last.tolist() == [0, 2, 1.5]
+
+
+def test_joined_worked():
+    one, two = np.array([1, 5, 5.0, 9]), np.array([0.5, 1, 3, 8])
+    assert scores.joined([one, two]).tolist() == [1, 5, 6, 15]
+    assert scores.joined([one]).tolist() == one.tolist()
+
+
+def test_a_lasting_shift_that_the_forecaster_follows_keeps_its_score():
+    def wave(n, seed):
+        rng = np.random.default_rng(seed)
+        return np.sin(np.arange(n)[:, None] / [7, 11, 13]) + 0.1 * rng.standard_normal((n, CHANNELS))
+
+    def followed(samples):  # the last sample again
+        return np.concatenate([[[np.nan] * CHANNELS], samples[:-1]])
+
+    normal, samples = wave(8000, 23), wave(1000, 24)
+    samples[500:800, 0] += 3
+    alone = fitted(normal, followed(normal), kinds=("residual",))
+    whole = fitted(normal, followed(normal))
+    late = slice(600, 800)
+    assert (scored(alone, samples, followed(samples))[late] < alone["threshold"]).mean() > 0.9
+    assert (scored(whole, samples, followed(samples))[late] > whole["threshold"]).mean() > 0.9
+
+
+def test_no_kind_of_evidence_outshouts_the_others(detector):
+    """What is a thousand times odder in one kind is no odder than MOST decades."""
+    samples, forecasts = toy(300, 25)
+    spike, both = forecasts.copy(), samples.copy()
+    spike[200] += 1e6  # a forecast that is far off a normal sample
+    both[200] += 1e6
+    assert scored(detector, samples, spike)[200] < scored(detector, both, forecasts)[200]
+    assert scored(detector, samples, spike)[200] <= scores.MOST + 2
+
+
+def test_scores_without_a_model_need_no_forecast():
+    samples = toy(4000, 26)[0]
+    detector = fitted(samples, None, kinds=("plane", "level"))
+    fresh = toy(400, 27)[0]
+    fresh[200:220, 2] += 6
+    found = scores.Scorer(detector).update(fresh)
+    assert found[:200].max() < detector["threshold"] < found[205:220].min()
+
+
+def test_one_channel_has_a_level_and_no_plane():
+    rng = np.random.default_rng(28)
+    samples = rng.standard_normal((4000, 1))
+    detector = fitted(samples, np.zeros((4000, 1)))
+    assert "plane" not in detector and "level" in detector
+    fresh = rng.standard_normal((500, 1))
+    fresh[300:340] += 4
+    found = scored(detector, fresh, np.zeros((500, 1)))
+    assert found[:300].max() < detector["threshold"] < found[310:340].min()
+
+
+@pytest.mark.parametrize("degrees", [3, 30])
+def test_heavy_tails_alarm_at_about_the_wanted_rate(degrees):
+    rng = np.random.default_rng(29)
+
+    def draw(n):
+        return rng.standard_t(degrees, (n, CHANNELS))
+
+    detector = fitted(draw(10000), np.zeros((10000, CHANNELS)))
+    found = scored(detector, draw(50000), np.zeros((50000, CHANNELS)))
+    assert len(runs(found >= detector["threshold"])) < 3 * 50
+
+
+# ---- state and sessions
+
+def test_the_state_is_a_dict_of_arrays_from_which_another_goes_on(detector):
+    samples, forecasts = toy(400, 30, 0.02)
+    first = scores.Scorer(detector)
+    first.update(samples[:150], forecasts[:150])
+    assert all(isinstance(value, np.ndarray) for value in first.state.values())
+    written = json.dumps({key: value.tolist() for key, value in first.state.items()})
+    second = scores.Scorer(detector)
+    second.state = {key: np.array(value) for key, value in json.loads(written).items()}
+    assert (second.update(samples[150:], forecasts[150:])
+            == scored(detector, samples, forecasts)[150:]).all()
+
+
+def test_scoring_leaves_a_kept_state_as_it_was(detector):
+    samples, forecasts = toy(400, 30, 0.02)
+    scorer = scores.Scorer(detector)
+    scorer.update(samples[:150], forecasts[:150])
+    kept = dict(scorer.state)
+    once = scorer.update(samples[150:], forecasts[150:])
+    scorer.state = kept
+    assert (scorer.update(samples[150:], forecasts[150:]) == once).all()
+
+
+def test_a_new_session_remembers_nothing(detector):
+    samples, forecasts = toy(300, 31)
+    scorer = scores.Scorer(detector)
+    scorer.update(samples + 50, forecasts)
+    scorer.begin()
+    assert (scorer.update(samples, forecasts) == scored(detector, samples, forecasts)).all()

@@ -54,10 +54,9 @@ def test_forecaster_is_read_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("odd, said", [
-    (layer("Lambda"), "layer 'odd' is a Lambda layer"),
+    (layer("Lambda"), "layer 'odd' is a Lambda layer.*--replace-lambda odd="),
     (layer("Masking", mask_value=0), "layer 'odd' is Masking.*step form"),
     (layer("Conv1D"), "layer 'odd' is Conv1D.*supported are LSTM, GRU"),
-    (layer("CuDNNLSTM"), "layer 'odd' is CuDNNLSTM.*as LSTM"),
     (layer("Embedding"), "layer 'odd' is Embedding"),
     (layer("Activation", activation="swish"), "layer 'odd' has the activation swish"),
     (layer("TimeDistributed", layer=layer("Conv2D")), "layer 'odd' is TimeDistributed of Conv2D"),
@@ -99,13 +98,7 @@ def test_first_layer_that_cannot_be_is_named_before_its_input(tmp_path, kind, sh
 ])
 def test_damaged_description_costs_one_sentence(tmp_path, config):
     path = write(tmp_path / "m.h5", None, config=config)
-    with pytest.raises(UserError, match="m.h5: damaged, or not as tf.keras 1.15 writes it"):
-        read_network(path)
-
-
-def test_file_of_a_newer_keras_is_refused_with_the_way_back(tmp_path):
-    path = write(tmp_path / "m.h5", [lstm(), dense()], version="2.11.0")
-    with pytest.raises(UserError, match="Keras 2.11.0, newer.*set_weights"):
+    with pytest.raises(UserError, match="m.h5: .*damaged, or not as Keras writes it"):
         read_network(path)
 
 
@@ -115,7 +108,7 @@ def test_missing_damaged_and_foreign_files(tmp_path):
     with pytest.raises(UserError, match="Is a directory"):
         read_network(str(tmp_path))
     (tmp_path / "text.h5").write_text("not hdf5")
-    with pytest.raises(UserError, match="not a Keras .h5 file"):
+    with pytest.raises(UserError, match="not a Keras file, or damaged"):
         read_network(str(tmp_path / "text.h5"))
     whole = open(write(tmp_path / "m.h5", [lstm(), dense()]), "rb").read()
     (tmp_path / "cut.h5").write_bytes(whole[:len(whole) // 2])
@@ -123,7 +116,8 @@ def test_missing_damaged_and_foreign_files(tmp_path):
         read_network(str(tmp_path / "cut.h5"))
     with h5py.File(str(tmp_path / "weights.h5"), "w") as file:
         file.attrs["layer_names"] = [b"lstm"]
-    with pytest.raises(UserError, match="weights alone"):
+        file.create_group("lstm")
+    with pytest.raises(UserError, match="weights alone.*--architecture"):
         read_network(str(tmp_path / "weights.h5"))
 
 

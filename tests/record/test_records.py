@@ -35,7 +35,7 @@ def test_the_file_is_plain(tmp_path):
     ("time,a\nmonday,1\n", "row 1, column time: 'monday' is not an ISO 8601 time"),
     ("a,b\n1,2\n", "the first column must be `time`"),
     ("time,a\n", "holds no rows"),
-    ("", "is empty: a CSV file"),
+    ("", "is empty: a file"),
 ])
 def test_a_wrong_record_names_file_row_and_column(tmp_path, text, words):
     path = tmp_path / "a.csv"

@@ -43,3 +43,18 @@ def test_a_stream_comes_back_as_float32(tmp_path, order):
     np.save(str(tmp_path / "w.npy"), values)
     samples = read_samples(str(tmp_path / "w.npy"), None, 2, 1)
     assert samples.stream.dtype == np.float32 and samples.stream.tolist() == values.tolist()
+
+
+def test_a_record_has_a_sequence_for_each_session(tmp_path):
+    rows = [(run, row) for run, length in enumerate((6, 2, 4)) for row in range(length)]
+    (tmp_path / "r.csv").write_text("time,session,a\n" + "".join(
+        "2021-03-01T00:%02d:00Z,%d,%d\n" % (10 * run + row, run, 10 * run + row) for run, row in rows))
+    (tmp_path / "s.json").write_text('{"channels": ["a"], "mean": [0], "std": [10]}')
+    samples = read_samples(str(tmp_path / "r.csv"), str(tmp_path / "s.json"), 1, 3)
+    found = np.rint(samples.windows(100, extremes=True)[:, :, 0] * 10).astype(int).tolist()
+    assert found == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [20, 21, 22], [21, 22, 23],
+                     [0, 1, 2], [21, 22, 23]]
+    assert (samples.lengths.tolist(), samples.starts.tolist()) == ([6, 4], [0, 6])
+    assert samples.given_steps is None and len(samples.stream) == 10
+    with pytest.raises(UserError, match="sequences of 6 samples are too short for a window of 7"):
+        read_samples(str(tmp_path / "r.csv"), str(tmp_path / "s.json"), 1, 7)

@@ -100,3 +100,15 @@ def test_a_damaged_scaler_is_refused_by_key(tmp_path, content, sentence):
     (tmp_path / "scaler.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="scaler.json: .*" + sentence):
         read_scaler(str(tmp_path / "scaler.json"))
+
+
+def test_no_window_spans_two_sessions_and_each_is_held_by_itself():
+    values = np.array([[1.0], [np.nan], [3], [4], [np.nan], [6], [7], [8]])
+    record = Record(np.arange(8), ["a"], values, np.array([0, 0, 0, 0, 1, 1, 1, 1]))
+    samples = model_input(record, Scaler(["a"], np.zeros(1), np.ones(1)))
+    assert samples[:, 0].tolist() == [1, 1, 3, 4, 0, 6, 7, 8], "nothing is held across"
+    windows, after = windows_and_next(samples, 2, bounds=record.bounds + [(8, 9)])
+    assert windows[:, :, 0].tolist() == [[1, 1], [1, 3], [0, 6], [6, 7]]
+    assert after[:, 0].tolist() == [3, 4, 7, 8]
+    with pytest.raises(UserError, match="no session is longer than a window of 4"):
+        windows_and_next(samples, 4, bounds=record.bounds)

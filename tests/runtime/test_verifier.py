@@ -86,6 +86,7 @@ TENSORS, OPERATORS = ("subgraphs", 0, "tensors"), ("subgraphs", 0, "operators")
     (OPERATORS + (0, "options", "axis"), 0, "it joins [[1, 2], [1, 2]] into [1, 4]"),
     (OPERATORS + (2, "options", "num_splits"), 3, "it has 2 outputs for 3 parts"),
     (TENSORS + (9, "shape"), places(1, 3), "ADD: it makes [1, 3] of [1, 2] and [1, 2]"),
+    (("subgraphs", 0, "outputs"), places(5), "nothing reads what operator 3 computes"),
     (TENSORS + (9, "type"), FLOAT32, "ADD: its values are of several types"),
 ])
 def test_a_problem_is_named(sound, path, value, sentence):
@@ -104,6 +105,34 @@ def test_the_scale_of_a_sigmoid_and_a_tanh_is_the_kernels(sound, code, scale, ze
     assert "its output has the scale 0.05" in problems(sound)[0]
     graph["tensors"][1] = int8([1, 2], scale, zero_point)
     assert problems(sound) == []
+
+
+@pytest.mark.parametrize("code, options, shape, arguments, sentence", [
+    (65, None, [1, 2], [[0, 0], [1, 2]], None),
+    (65, None, [1, 2], [[0, 1], [1, 2]], "SLICE: its arguments do not fit [1, 2]: a place outside"),
+    (65, None, [1, 2], [[0, 0], [1, 1]], "it makes [1, 2] of [1, 2]; its arguments say [1, 1]"),
+    (45, 32, [1, 2], [[0, 0], [1, 2], [1, 1]], None),
+    (45, 32, [1, 2], [[0, -654311424], [1, 2], [1, 1]], "STRIDED_SLICE: its arguments do not fit"),
+    (45, 32, [1, 2], [[0, 0], [1, 2], [1, 0]], "STRIDED_SLICE: its arguments do not fit"),
+    (39, None, [2, 1], [[1, 0]], None),
+    (39, None, [2, 1], [[1, 7]], "TRANSPOSE: its arguments do not fit"),
+    (34, None, [2, 2], [[1, 0, 0, 0]], None),
+    (34, None, [2, 2], [[-1, 2, 0, 0]], "PAD: its arguments do not fit"),
+])
+def test_constant_arguments_are_followed(code, options, shape, arguments, sentence):
+    tensors = [int8([1, 2], 0.05), int8(shape, 0.05)]
+    buffers = [{}]
+    for argument in arguments:
+        tensors.append({"shape": places(len(argument)), "type": INT32, "buffer": len(buffers)})
+        buffers.append({"data": np.array(argument, "<i4").view(np.uint8)})
+    operator = {"inputs": places(0, *range(2, len(tensors))), "outputs": places(1)}
+    if options:
+        operator.update(options_type=options, options={})
+    model = {"operator_codes": [{"builtin_code": code}], "buffers": buffers, "subgraphs": [{
+        "tensors": tensors, "inputs": places(0), "outputs": places(1), "operators": [operator]}]}
+    if code == 34:
+        tensors[2]["shape"] = places(2, 2)
+    assert problems(model) == [] if sentence is None else sentence in problems(model)[0]
 
 
 def test_many_tables_at_one_place_are_refused():

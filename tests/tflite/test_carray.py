@@ -13,6 +13,7 @@ DATA = bytes(range(40))
 def facts(after=0.5):
     def ends(names, scale):
         return [{"name": name, "number": number, "shape": [1, 3], "type": "int8",
+                 "role": "state" if number else "data",
                  "scale": scale if number else 0.25, "zero_point": -3 if number else 0}
                 for number, name in enumerate(names)]
     return {"form": "step", "precision": "int8", "source": "step.pb", "sha256": "ab" * 32,

@@ -10,6 +10,8 @@ import signal
 import sys
 import time
 
+from kit.base.orphans import end_with_dvc
+
 
 class UserError(Exception):
     """A mistake of the person at the terminal: one sentence, which names the place and the way."""
@@ -25,6 +27,8 @@ def parser(doc):
 def run(main):
     """Call main(argv) and leave: 0 when it returns, 1 with one line on a UserError."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `script | head` ends quietly
+    if "DVC_STAGE" in os.environ:
+        end_with_dvc()
     try:
         sys.exit(main(sys.argv[1:]))
     except UserError as error:
@@ -43,38 +47,76 @@ def atomic_path(path):
     """Yield a path beside `path` to write to; it takes the target's place when all went well.
 
     UserError where nothing can be written there.
-    The name is the same in every run, so that what a killed run left is overwritten by the next.
     """
-    folder, name = os.path.split(os.path.abspath(path))
-    partial = os.path.join(folder, ".%s.partial" % name)
-    try:
-        os.makedirs(folder, exist_ok=True)
+    with atomic_paths(path) as (partial,):
         yield partial
-        os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def atomic_paths(*paths):
+    """`atomic_path` for files that belong together: all of them take their places, or none does.
+
+    On the disk before they do, so that a power cut leaves the old files or the new. The names
+    beside are the same in every run: what a killed run left is overwritten by the next.
+    """
+    places = [os.path.split(os.path.abspath(path)) for path in paths]
+    partials = [os.path.join(folder, ".%s.partial" % name) for folder, name in places]
+    try:
+        for folder, _ in places:
+            os.makedirs(folder, exist_ok=True)
+        yield partials
+        for path, partial in zip(paths, partials):
+            if os.path.isdir(path):
+                raise IsADirectoryError(None, "a folder of this name is in the way")
+            _flush(partial)
+        for path, partial in zip(paths, partials):
+            os.replace(partial, path)
+        for folder in {folder for folder, _ in places}:
+            _flush(folder)
     except OSError as error:
-        raise UserError("%s cannot be written: %s" % (path, error.strerror or error))
+        raise UserError("%s cannot be written: %s" % (
+            " and ".join(paths), error.strerror or error))
     finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+        for partial in partials:
+            if os.path.exists(partial):
+                os.remove(partial)
+
+
+def _flush(path):
+    """Let a file, or the names in a folder, be on the disk."""
+    place = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+def write_together(contents):
+    """Write {path: bytes or text}, every file whole or none of them."""
+    with atomic_paths(*contents) as partials:
+        for partial, content in zip(partials, contents.values()):
+            with open(partial, "wb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def write_text(path, text):
     """Write text as UTF-8 with LF line ends, whole or not at all."""
-    with atomic_path(path) as partial:
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+    write_together({path: text})
 
 
 def write_bytes(path, data):
     """Write bytes, whole or not at all."""
-    with atomic_path(path) as partial:
-        with open(partial, "wb") as file:
-            file.write(data)
+    write_together({path: data})
+
+
+def json_text(value):
+    """JSON in the order of its keys; NaN is refused."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def write_json(path, value):
     """Write a JSON file in the order of its keys, whole or not at all; NaN is refused."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
 
 
 def read_json(path):

@@ -1,4 +1,4 @@
-"""The SHA-256 by which files are told apart."""
+"""The hashes by which files are told apart."""
 import hashlib
 
 from kit.base.cli import UserError
@@ -10,8 +10,16 @@ def sha256_of(data):
 
 
 def sha256(path):
-    """The SHA-256 of a file in hexadecimal, read in pieces; UserError when it is not there."""
-    digest = hashlib.sha256()
+    """The SHA-256 of a file in hexadecimal; UserError when it is not there."""
+    return _digest(hashlib.sha256(), path)
+
+
+def md5(path):
+    """The MD5 of a file in hexadecimal, by which DVC names it; UserError when it is not there."""
+    return _digest(hashlib.md5(), path)
+
+
+def _digest(digest, path):
     try:
         with open(path, "rb") as file:
             for piece in iter(lambda: file.read(1 << 20), b""):

@@ -1,8 +1,8 @@
 """Simple detectors that a model must beat, and floors that any detector must.
 
-Each takes standardised samples (n, C), NaN where missing, and gives evidence (n, D) for
-`scores.Scorer`, which then smooths and thresholds it as it does a model's residuals. What is fitted
-is fitted on normal data. Missing samples hold the last value.
+Each takes standardised samples (n, C), NaN where missing, and gives a forecast (n, C) or a statistic
+(n, 1) for `scores.Scorer`, which then smooths and thresholds it as it does for a model. What is
+fitted is fitted on normal data. Missing samples hold the last value.
 """
 from typing import NamedTuple
 
@@ -52,12 +52,15 @@ def pca_residual(samples, axes):
     return np.square(residual).sum(axis=1, keepdims=True)
 
 
-def fit_linear_forecaster(train, window, penalty):
-    """Ridge regression from a flattened window to the sample after it, on evenly spread windows."""
+def fit_linear_forecaster(train, window, penalty, bounds=None):
+    """Ridge regression from a flattened window to the sample after it, on evenly spread windows.
+
+    bounds : half-open row ranges of the sessions
+    """
     from sklearn.linear_model import Ridge
 
     filled = hold_last(train)
-    windows, after = windows_and_next(filled, window)
+    windows, after = windows_and_next(filled, window, bounds=bounds)
     stride = -(-len(windows) // BLOCK)
     windows, after = windows[::stride], after[::stride]
     return Ridge(alpha=penalty).fit(windows.reshape(len(windows), -1), after)
@@ -65,8 +68,10 @@ def fit_linear_forecaster(train, window, penalty):
 
 def linear_forecasts(model, samples, window):
     """Forecast of each sample from the window before it, (n, C), NaN in the first `window`."""
-    windows, _ = windows_and_next(hold_last(samples), window)
     forecasts = np.full(samples.shape, np.nan)
+    if len(samples) <= window:
+        return forecasts
+    windows, _ = windows_and_next(hold_last(samples), window)
     for start in range(0, len(windows), BLOCK):
         block = windows[start:start + BLOCK]
         forecasts[window + start:window + start + len(block)] = model.predict(
@@ -117,28 +122,31 @@ def floors(n_samples, rng):
 class Baseline(NamedTuple):
     """A simple detector: how it is fitted, and what it gives for a part of a record."""
 
-    fit: object  # (train, window, the parameters of evaluate) -> what `output` needs
+    fit: object  # (train, window, parameters of evaluate, bounds of sessions) -> for `output`
     output: object  # (fitted, part, window) -> forecasts (n, C), or a statistic (n, 1)
-    forecasts: bool = False
+    kinds: tuple = ("statistic",)  # of evidence
 
 
 BASELINES = {
     "linear_forecaster": Baseline(
-        lambda train, window, params: fit_linear_forecaster(train, window, params["ridge_penalty"]),
-        linear_forecasts, True),
+        lambda train, window, params, bounds: fit_linear_forecaster(
+            train, window, params["ridge_penalty"], bounds),
+        linear_forecasts, ("residual",)),
     "rolling_z_score": Baseline(
-        lambda train, window, params: None, lambda _, part, window: rolling_z(part, window)),
+        lambda train, window, params, bounds: None, lambda _, part, window: rolling_z(part, window)),
     "global_max_z": Baseline(
-        lambda train, window, params: None, lambda _, part, window: global_max_z(part)),
+        lambda train, window, params, bounds: None, lambda _, part, window: global_max_z(part)),
     "pca_residual": Baseline(
-        lambda train, window, params: fit_pca(train, params["pca_variance"]),
+        lambda train, window, params, bounds: fit_pca(train, params["pca_variance"]),
         lambda axes, part, window: pca_residual(part, axes)),
     "isolation_forest": Baseline(
-        lambda train, window, params: fit_isolation_forest(
+        lambda train, window, params, bounds: fit_isolation_forest(
             train, params["forest_trees"], params["seed"]),
         lambda forest, part, window: isolation(forest, part)),
 }
 # In the results each of these is a group of its own; every other detector is a model file.
-GROUPS = {"baselines": tuple(BASELINES),
+GROUPS = {"evidence alone": ("residual_alone", "plane_alone", "level_alone", "without_model",
+                             "linear_model"),
+          "baselines": tuple(BASELINES),
           "one-liners (oracles)": ("channel_threshold", "difference_threshold"),
           "floors": ("floor_random", "floor_all", "floor_position")}

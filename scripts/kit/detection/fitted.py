@@ -2,7 +2,7 @@
 import numpy as np
 
 from kit.base.cli import UserError, read_json
-from kit.base.expect import Each, Number, Truth, Whole, expect
+from kit.base.expect import Each, Number, Optional, Whole, expect
 
 POSITIVE = Number(above=0)
 DETECTOR = {  # of every detector
@@ -11,15 +11,22 @@ DETECTOR = {  # of every detector
     "interval_s": Number(above=0, high=1e8),  # three years
 }
 TAIL = {"knots": [Number()], "decades": [Number()], "shape": Number(), "scale": POSITIVE}
-SCORER = {  # of one that kit.detection.scores can score with, beside its ARRAYS
-    "forecast": Truth,
+LADDER = {"usual": Number(), "tails": [TAIL]}
+SCORER = {  # of one that kit.detection.scores can score with, beside the arrays
+    "channels": Whole(low=1),
     "fading": Number(low=0, high=1),  # per sample; beyond 1 an alarm would never end
-    "tails": [TAIL],
+    "missing": {"tails": [TAIL]},
+    "residual": Optional({"tails": [TAIL]}),
+    "plane": Optional(LADDER), "level": Optional(LADDER), "statistic": Optional(LADDER),
 }
-ARRAYS = {  # name -> axes; C channels, P features of the state, K regimes, J smoothed statistics
-    "location": "C", "log_scale": "C", "state_weights": "PC", "state_low": "P", "state_high": "P",
-    "centres": "KC", "precisions": "KCC", "powers": "J", "weights": "J", "clip": "C",
-    "norms": "JC",
+# name -> axes; C channels, P features of the state, K regimes, J smoothed statistics, S time scales
+ARRAYS = {
+    "": {"weights": "S"},
+    "residual": {
+        "location": "C", "log_scale": "C", "state_weights": "PC", "state_low": "P",
+        "state_high": "P", "centres": "KC", "precisions": "KCC", "powers": "J", "weights": "J",
+        "clip": "C", "norms": "JC"},
+    "plane": {"matrix": "CC"}, "level": {"matrix": "CC"},
 }
 ABOVE_ZERO = ("powers", "weights", "norms")
 
@@ -43,29 +50,48 @@ def read_detector(path, name, channels):
 def check_scorer(detector, channels, path, name):
     """UserError unless `Scorer` can score records of so many channels with a detector."""
     expect(detector, SCORER, path, name)
-    check_arrays(detector, channels, path, name)
-    for number, tail in enumerate(detector["tails"]):
-        expect_rising(tail, path, "%s.tails[%d]" % (name, number))
-
-
-def check_arrays(detector, channels, path, name):
-    """UserError unless every array has the axes that the others have, too."""
+    kinds = [kind for kind in ("residual", "plane", "level", "statistic") if kind in detector]
+    if not kinds:
+        raise UserError("%s: %s has no evidence: none of residual, plane, level, statistic"
+                        % (path, name))
     sizes = {"C": channels}
-    for key, axes in ARRAYS.items():
+    if detector["channels"] != channels:
+        raise UserError("%s: %s.channels is %d; %d are scored"
+                        % (path, name, detector["channels"], channels))
+    for part, axes in ARRAYS.items():
+        if part in [""] + kinds:
+            where = "%s.%s" % (name, part) if part else name
+            check_axes(detector[part] if part else detector, axes, sizes, path, where)
+    for kind in kinds + ["missing"]:
+        wanted = {"residual": sizes.get("J", 0) + 2, "missing": 1}.get(kind, sizes["S"])
+        check_tails(detector[kind]["tails"], wanted, path, "%s.%s.tails" % (name, kind))
+
+
+def check_axes(part, arrays, sizes, path, where):
+    """UserError unless every array of a part has the axes that the others have, too."""
+    for key, axes in arrays.items():
         wanted = POSITIVE if key in ABOVE_ZERO else Number()
         for _ in axes:
             wanted = [wanted]
-        expect(detector, {key: wanted}, path, name)
+        expect(part, {key: wanted}, path, where)
         try:
-            shape = np.array(detector[key], float).shape
+            shape = np.array(part[key], float).shape
         except ValueError:  # rows of unequal length
             shape = ()
         fits = len(shape) == len(axes) and all(
             sizes.setdefault(axis, size) == size for axis, size in zip(axes, shape))
         if not fits:
             raise UserError("%s: %s.%s has the shape %s; %s is needed (%s)" % (
-                path, name, key, shape or "of rows of unequal length", " × ".join(axes),
+                path, where, key, shape or "of rows of unequal length", " × ".join(axes),
                 ", ".join("%s = %d" % pair for pair in sorted(sizes.items()))))
+
+
+def check_tails(tails, wanted, path, where):
+    """UserError unless there are as many tails as statistics, whose knots never fall."""
+    if len(tails) != wanted:
+        raise UserError("%s: %s has %d tails; %d are needed" % (path, where, len(tails), wanted))
+    for number, tail in enumerate(tails):
+        expect_rising(tail, path, "%s[%d]" % (where, number))
 
 
 def expect_rising(tail, path, where):

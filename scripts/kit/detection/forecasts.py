@@ -4,7 +4,6 @@ Files run in processes of their own, and long records in blocks, so that two cor
 the number of processes nor the order in which they finish has a part in the result.
 """
 import functools
-import multiprocessing
 import os
 
 import numpy as np
@@ -17,27 +16,21 @@ BLOCK = 4000  # windows in one piece of work
 BATCH = 500
 
 
-def processes(number=2):
-    """A pool of processes that start from nothing: TensorFlow does not survive a fork.
-
-    On an emulated CPU they are forked, before TensorFlow is imported: an interpreter that is
-    started anew would run on the machine's own.
-    """
-    method = "fork" if os.environ.get("EMULATOR") else "spawn"
-    return multiprocessing.get_context(method).Pool(number)
-
-
-def forecast_all(pool, paths, parts, window):
+def forecast_all(pool, paths, parts, window, bounds=None):
     """Forecast of each sample from those before it: {path: [(n, C) float32 per part]}.
 
-    parts : list of (n, C) float32, without gaps; window : samples that a model of open length sees.
-    The first samples, before which no window fits, have NaN.
+    pool : kit.base.processes.Processes
+    parts : list of (n, C) float32, without gaps; window : samples that a model of open length sees
+    bounds : half-open row ranges of each part's sessions, by default one
+    The first samples of a session, before which no window fits, have NaN.
     """
-    forms = dict(zip(paths, pool.map(form_of, paths, chunksize=1)))
-    work = [piece for path in paths for piece in pieces(path, forms[path], parts, window)]
+    bounds = bounds or [[(0, len(part))] for part in parts]
+    forms = dict(zip(paths, pool.map(form_of, paths)))
+    work = [piece for path in paths for piece in pieces(path, forms[path], parts, window, bounds)]
     forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
                  for path in paths}
-    results = progress(pool.imap(run_piece, work), "forecasts", total=len(work))
+    results = progress(pool.map(run_piece, work, lambda piece: piece[0]), "forecasts",
+                       total=len(work))
     for (path, part, start, stop, _, _), block in zip(work, results):
         if block.shape[1:] != parts[part].shape[1:]:
             raise UserError("%s gives %s per window; a forecast of the %d channels is needed"
@@ -69,25 +62,25 @@ def tflite_model(path):
         raise UserError("%s: %s" % (path, error) if path not in str(error) else str(error))
 
 
-def pieces(path, form, parts, window):
+def pieces(path, form, parts, window, bounds):
     """Pieces of work: (path, part, start, stop, samples, form), samples as the form needs them."""
     kind, own_window = form
     steps = own_window or window
     for number, part in enumerate(parts):
-        block = len(part) if streams(kind) else BLOCK
-        for start in range(steps, len(part), block):
-            stop = min(start + block, len(part))
-            first = 0 if streams(kind) else start - steps
-            yield path, number, start, stop, part[first:stop], (kind, steps)
+        for begin, end in bounds[number]:
+            block = max(end - begin, 1) if streams(kind) else BLOCK
+            for start in range(begin + steps, end, block):
+                stop = min(start + block, end)
+                yield path, number, start, stop, part[start - steps:stop], (kind, steps)
 
 
 def run_piece(piece):
     """Forecasts (stop - start, C) of one piece of work."""
-    path, _, start, stop, samples, (kind, steps) = piece
+    path, _, _, _, samples, (kind, steps) = piece
     model = loaded(path, kind)
-    if streams(kind):  # the output after a sample forecasts the next
+    if streams(kind):  # from a session's first sample on; the output after one forecasts the next
         model.reset()
-        return model.stream(samples[:-1])[start - 1:]
+        return model.stream(samples[:-1])[steps - 1:]
     windows, _ = windows_and_next(samples, steps)
     if kind in FORMS:
         return model.predict(windows)

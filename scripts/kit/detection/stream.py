@@ -14,12 +14,19 @@ class StreamDetector:
     """
 
     def __init__(self, model, scaler, detector):
-        self.model, self.scaler, self.scorer = model, scaler, Scorer(detector)
+        self.model, self.scaler = model, scaler
         self.threshold, self._warm_up = detector["threshold"], detector["warm_up_samples"]
-        channels = len(scaler.channels)
+        self._detector = detector
+        self.begin()
+
+    def begin(self):
+        """A new session: nothing is known of what was before."""
+        channels = len(self.scaler.channels)
+        self.model.reset()
+        self.scorer = Scorer(self._detector)
         self._held = np.zeros(channels, np.float32)
         self._forecast = np.full((1, channels), np.nan, np.float32)  # of the next sample
-        self._n = 0
+        self._n = 0  # samples of the session
 
     def update(self, values):
         """Scores (n,) in decades of the next n samples (n, C) in their units, NaN where missing."""
@@ -57,6 +64,13 @@ class Alarms:
             else:
                 self.rows[-1][1] = first + int(edge)
                 yield "end", edge, list(self.rows[-1])
+
+    def close(self, end):
+        """End an alarm that lasts, at sample `end`: [alarm], or none."""
+        if not self.rows or self.rows[-1][1] is not None:
+            return []
+        self.rows[-1][1] = end
+        return [list(self.rows[-1])]
 
     def _raise_peak(self, scores):
         self.rows[-1][2] = float(np.max(scores, initial=self.rows[-1][2]))

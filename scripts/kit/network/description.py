@@ -1,228 +1,353 @@
-"""A Keras .h5 file read into a plain description: layers in order, weights as numpy arrays.
+"""A Keras model as a plain description: a graph of layers, with weights as numpy arrays.
 
-Reads the file itself (h5py), so it needs no TensorFlow and can say in one sentence what no TFLite
-file can hold. Understands tf.keras 1.15 files: Sequential and single-path functional models.
+Needs no TensorFlow, and can say in one sentence what no TFLite file can hold. Understands
+Sequential and functional models, models as layers of others, and layers that are used twice, as
+kit.network.files gives them.
 """
-import json
-from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
-
 from kit.base.cli import UserError
+from kit.network.files.keras_file import read_keras
 from kit.network.kinds import KINDS
+from kit.network.layers.kind import Layer, WHOLE
 
 NESTED = ("Sequential", "Model")  # a model as a layer of another
 
 
+class Input(NamedTuple):
+    """An input of the model; None in the shape stands for an open axis."""
+
+    name: str
+    shape: tuple  # without the batch
+    dtype: str = "float32"  # or int32
+    limit: object = None  # of int32: one more than the largest value that the model takes
+    timed: bool = True  # its first axis is the steps that a recurrent layer goes along
+    state_of: object = None  # the recurrent layer whose initial state it is, and nothing else
+
+    def sized(self, steps):
+        """The shape with an open time axis made `steps` long."""
+        return self.shape if self.shape[:1] != (None,) else (steps,) + self.shape[1:]
+
+
+class Node(NamedTuple):
+    """One use of a layer. Values are numbered: the inputs first, then the nodes' outputs."""
+
+    layer: Layer
+    inputs: tuple  # numbers of the values that it takes
+    outputs: tuple  # of those that it makes
+
+
 class Network(NamedTuple):
-    """A path of layers from a sequence (steps, channels) to the output; steps None: any length."""
+    """The graph of layers from inputs to outputs; its nodes stand in the order of computation."""
 
-    steps: object
-    channels: int
-    layers: list
+    inputs: list  # of Input; their values are 0, 1, ...
+    nodes: list  # of Node
+    outputs: list  # of (name, value)
+
+    @property
+    def layers(self):
+        """The layer of each node."""
+        return [node.layer for node in self.nodes]
+
+    @property
+    def data(self):
+        """The inputs that are no states."""
+        return [item for item in self.inputs if item.state_of is None]
+
+    @property
+    def steps(self):
+        """The length of the sequence that comes in; None where it is open or there is none."""
+        timed = [item for item in self.data if item.timed]
+        return timed[0].shape[0] if timed else None
+
+    @property
+    def open(self):
+        """Whether an input has an open axis, whose length must be said."""
+        return any(None in item.shape for item in self.inputs)
 
 
-def read_network(path):
-    """The network in an .h5 file; UserError names the layer and says what would work."""
-    import h5py
+def path_of(layers, shape, name="input"):
+    """The Network of Layers in a row, for an input of this shape without the batch."""
+    nodes = [Node(layer, (k,), (k + 1,)) for k, layer in enumerate(layers)]
+    return _with_roles(Network([Input(name, tuple(shape))], nodes, [("output", len(layers))]))
 
+
+def read_network(file):
+    """The network of a KerasFile, or of the file at a path; UserError names the layer and says what
+    would work."""
+    file = read_keras(file) if isinstance(file, str) else file
     try:
-        open(path, "rb").close()
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
-    try:
-        with h5py.File(path, "r") as file:
-            return _network(path, file)
-    except OSError:
-        raise UserError("%s: not a Keras .h5 file, or damaged" % path)
+        return _network(file)
     except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise UserError("%s: damaged, or not as tf.keras 1.15 writes it (%s: %s)"
-                        % (path, type(error).__name__, " ".join(str(error).split())[:100]))
+        raise UserError("%s: damaged, or not as Keras writes it (%s: %s)"
+                        % (file.path, type(error).__name__, " ".join(str(error).split())[:100]))
 
 
-def _network(path, file):
-    config, version = _model_config(path, file)
-    _refuse_newer(path, version)
-    configs, shape = _path_of_layers(path, config)
-    layers = [layer for item in configs for layer in _layers(path, file, item)]
-    if not shape or len(shape) != 3 or shape[2] is None:
-        raise UserError("%s: the model's input is %s; a sequence (batch, steps, channels) with a "
-                        "known number of channels is needed"
-                        % (path, tuple(shape or ()) or "not declared"))
-    network = Network(shape[1], shape[2], layers)
-    _check_path(path, network)
+def _network(file):
+    reader = _Reader(file)
+    outputs = reader.model(file.description, "", None)
+    names = _output_names(file.description)
+    network = _with_roles(Network(reader.inputs, reader.nodes, list(zip(names, outputs))))
+    _check(file.path, network)
     return network
 
 
-def _model_config(path, file):
-    if "model_config" not in file.attrs or "model_weights" not in file:
-        hint = ("it holds weights alone: save the whole model with model.save(...)"
-                if "layer_names" in file.attrs else "it was not written by model.save(...)")
-        raise UserError("%s: no Keras model in this file; %s" % (path, hint))
-    text = file.attrs["model_config"]
-    try:
-        config = json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
-    except ValueError:
-        raise UserError("%s: the model's description in the file is damaged" % path)
-    version = file.attrs.get("keras_version", b"?")
-    return config, version.decode() if isinstance(version, bytes) else str(version)
+def _output_names(description):
+    """Keras' names of the outputs: those of the layers, each once."""
+    if description["class_name"] == "Sequential":
+        return ["output"]
+    found = []
+    for name, _, _ in description["config"]["output_layers"]:
+        count, proposed = 1, name
+        while proposed in found:
+            proposed, count = "%s_%d" % (name, count), count + 1
+        found.append(proposed)
+    return found
 
 
-def _refuse_newer(path, version):
-    """tf.keras of TF 1.13 to 2.1 writes 2.1 or 2.2.x; later ones write what 1.15 cannot load."""
-    numbers = [int(n) if n.isdigit() else 0 for n in version.split("-")[0].split(".")[:2]]
-    if numbers > [2, 2]:
-        raise UserError(
-            "%s: written by Keras %s, newer than TensorFlow 1.15; rebuild the model in 1.15 with "
-            "the same layers, load the weights with model.set_weights and save it there"
-            % (path, version))
+class _Reader:
+    """Collects inputs and nodes while it follows a description from its inputs to its outputs."""
 
+    def __init__(self, file):
+        self.path, self.arrays = file.path, file.arrays
+        self.inputs, self.nodes, self.count, self.layers = [], [], 0, {}
 
-def _path_of_layers(path, config):
-    """Layer configs from input to output, and the input's shape (batch, steps, channels)."""
-    kind = config.get("class_name")
-    if kind == "Sequential":
-        body = config["config"]
-        layers = body["layers"] if isinstance(body, dict) else body
-        shape = (body.get("build_input_shape") if isinstance(body, dict) else None)
-    elif kind == "Model":
-        layers, shape = _functional_path(path, config["config"]), None
-    else:
-        raise UserError("%s: a %s model; Sequential or a functional Model is needed" % (path, kind))
-    if layers[0]["class_name"] in NESTED:
-        return layers, _path_of_layers(path, layers[0])[1]
-    return layers, layers[0]["config"].get("batch_input_shape", shape)
+    def model(self, item, scope, given, wrap=None):
+        """The values that a model makes of the values given to it; None: of inputs of its own."""
+        if item["class_name"] == "Sequential":
+            return self.sequential(item["config"], scope, given, wrap)
+        if item["class_name"] != "Model":
+            raise UserError("%s: a %s model; Sequential or a functional Model is needed"
+                            % (self.path, item["class_name"]))
+        return self.functional(item["config"], scope, given, wrap)
 
+    def sequential(self, body, scope, given, wrap):
+        layers = body["layers"]
+        if given is None and not layers:
+            raise UserError("%s: a model without layers" % self.path)
+        values = given
+        for item in layers:
+            if values is None:
+                values = [self.first(item, body.get("build_input_shape"))]
+            if item["class_name"] != "InputLayer":
+                values = self.entry(item, scope, values, wrap)
+        return values
 
-def _functional_path(path, body):
-    """The layers of a functional model in order; UserError where the path forks or joins."""
-    if len(body["input_layers"]) != 1 or len(body["output_layers"]) != 1:
-        raise UserError("%s: a model of several inputs or outputs; one path from one input to one "
-                        "output is needed" % path)
-    by_name = {item["name"]: item for item in body["layers"]}
-    name, layers = body["output_layers"][0][0], []
-    while True:
-        item = by_name[name]
-        layers.append(item)
-        nodes = item["inbound_nodes"]
-        if not nodes:
-            break
-        if len(nodes) != 1 or len(nodes[0]) != 1:
-            raise UserError("%s: layer '%s' has several inputs or is used twice; one path from "
-                            "input to output is needed" % (path, name))
-        name = nodes[0][0][0]
-    if len(layers) != len(body["layers"]):
-        raise UserError("%s: the layers do not form one path from input to output" % path)
-    return layers[::-1]
+    def first(self, item, shape):
+        """The value of a Sequential's input, which its first layer describes."""
+        while item["class_name"] in NESTED and item["config"].get("layers"):
+            shape = item["config"].get("build_input_shape") or shape
+            item = item["config"]["layers"][0]
+        config = item["config"]
+        self.known(item, _name(item))
+        name = _name(item) if item["class_name"] == "InputLayer" else _name(item) + "_input"
+        return self.input(name, config.get("batch_input_shape", shape))
 
+    def input(self, name, shape):
+        """The value of a new input."""
+        if not shape:
+            raise UserError("%s: the shape of input '%s' is not declared; build the model with "
+                            "input_shape and save it again" % (self.path, name))
+        if len(shape) < 2 or None in shape[2:]:
+            raise UserError("%s: the model's input '%s' is %s; only the batch and the steps may be "
+                            "open" % (self.path, name, tuple(shape)))
+        self.inputs.append(Input(name, tuple(shape[1:])))
+        return self.new(1)[0]
 
-# --- the layers ------------------------------------------------------------------------------
+    def new(self, count):
+        self.count += count
+        return tuple(range(self.count - count, self.count))
 
+    def functional(self, body, scope, given, wrap):
+        items = {item["name"]: item for item in body["layers"]}
+        ends = [name for name, _, _ in body["input_layers"]]
+        if given is None:
+            given = [self.input(name, items[name]["config"]["batch_input_shape"]) for name in ends]
+        calls = {(name, 0): [value] for name, value in zip(ends, given)}
+        offsets = _offsets(body, items)
 
-def _layers(path, file, item):
-    """The Layers of one entry of the description: none, one, or those of a nested model."""
-    leaves = _leaves(path, item)
-    for leaf in leaves:
-        _refuse_unknown(path, leaf)
-    arrays = _arrays(path, file, _name(item))
-    parts = _shares(leaves, arrays) if item["class_name"] in NESTED else [arrays]
-    read = [KINDS[leaf["class_name"]].read(path, _name(leaf), leaf["config"], part)
-            for leaf, part in zip(leaves, parts) if leaf["class_name"] in KINDS]
-    return [layer for layer in read if layer is not None]
+        def value(name, call, tensor):
+            key = (name, call - offsets.get(name, 0))
+            if key not in calls:
+                calls[key] = None  # a circle would come back here
+                node = items[name]["inbound_nodes"][key[1]]
+                self.check_keywords(name, node)
+                calls[key] = self.entry(items[name], scope, [value(*end[:3]) for end in node], wrap)
+            return calls[key][tensor]
+        return [value(*end[:3]) for end in body["output_layers"]]
+
+    def check_keywords(self, name, node):
+        for end in node:
+            for key, item in (end[3] if len(end) > 3 else {}).items():
+                if key not in ("training", "mask", "name") or key == "mask" and item is not None:
+                    raise UserError("%s: layer '%s' is called with %s=...; only tensors can be "
+                                    "given to a layer here" % (self.path, name, key))
+
+    def entry(self, item, scope, values, wrap=None):
+        """The values that one entry of a model makes: a layer, or a model as a layer."""
+        name, config = scope + _name(item), item["config"]
+        if item["class_name"] in NESTED:
+            return self.model(item, name + "/", values, wrap)
+        inner = config.get("layer")
+        if item["class_name"] == "TimeDistributed" and inner["class_name"] in NESTED:
+            around = lambda leaf: {"class_name": "TimeDistributed", "config": {  # noqa: E731
+                "name": leaf["config"].get("name"), "layer": leaf if wrap is None else wrap(leaf)}}
+            return self.model(inner, "%s/%s/" % (name, _name(inner)), values, around)
+        if item["class_name"] == "RNN" and config["cell"]["class_name"] == "StackedRNNCells":
+            return self.stacked(item, name, values)
+        if name not in self.layers:
+            self.known(item, name)
+            leaf = wrap(item) if wrap else item
+            self.layers[name] = KINDS[leaf["class_name"]].read(
+                self.path, name, leaf["config"], self.arrays[name])
+        layer = self.layers[name]
+        if layer is None:  # does nothing at inference
+            return values[:1]
+        made = self.new(KINDS[layer.kind].outputs(layer))
+        self.nodes.append(Node(layer, tuple(values), made))
+        return list(made)
+
+    def stacked(self, item, name, values):
+        """RNN of cells one upon the other, as the layers one after the other that it is."""
+        config, arrays = item["config"], list(self.arrays[name])
+        cells, value, states = config["cell"]["config"]["cells"], values[:1], values[1:]
+        last = []
+        for number, cell in enumerate(cells):
+            kind = KINDS["RNN"]
+            own = dict(config, cell=cell, return_state=config.get("return_state"))
+            if number < len(cells) - 1:
+                own["return_sequences"] = True
+            if number:
+                own["go_backwards"] = False
+            count = sum(kind.array_counts(own))
+            layer = kind.read(self.path, "%s/cell_%d" % (name, number), own, arrays[:count])
+            size = len(KINDS[layer.kind].carried) if states else 0
+            arrays = arrays[count:]
+            made = self.new(KINDS[layer.kind].outputs(layer))
+            self.nodes.append(Node(layer, tuple(value + states[:size]), made))
+            value, states, last = list(made[:1]), states[size:], last + list(made[1:])
+        return value + last
+
+    def known(self, item, name):
+        """UserError unless there is such a kind."""
+        kind = item["class_name"]
+        if kind not in KINDS and kind not in NESTED + ("InputLayer",):
+            raise UserError("%s: layer '%s' is %s, which cannot be converted; supported are %s"
+                            % (self.path, name, kind, ", ".join(KINDS)))
 
 
 def _name(item):
     return item["config"].get("name", item["class_name"])
 
 
-def _leaves(path, item):
-    """A layer as it is; the layers of a nested model from its input to its output."""
-    if item["class_name"] not in NESTED:
-        return [item]
-    leaves = [leaf for inner in _path_of_layers(path, item)[0] for leaf in _leaves(path, inner)]
-    return [dict(leaf, config=dict(leaf["config"], name="%s/%s" % (_name(item), _name(leaf))))
-            for leaf in leaves]
+def _offsets(body, items):
+    """Name of a nested model -> 1 where its calls are counted from 1, its own building being 0."""
+    ends = [end for item in body["layers"] for node in item["inbound_nodes"] for end in node]
+    return {end[0]: 1 for end in ends + body["output_layers"]
+            if items[end[0]]["class_name"] in NESTED
+            and end[1] == len(items[end[0]]["inbound_nodes"])}
 
 
-def _shares(leaves, arrays):
-    """The arrays of each layer in a nested model, which keeps all trainable ones first."""
-    counts = [_array_counts(leaf) for leaf in leaves]
-    first = sum(trainable for trainable, _ in counts)
-    trainable, others = iter(arrays[:first]), iter(arrays[first:])
-    return [list(islice(trainable, count)) + list(islice(others, rest)) for count, rest in counts]
+# --- roles: which inputs have steps, which are states, which are numbers of words -------------
 
 
-def _array_counts(item):
-    """How many arrays a layer has: (trainable, others)."""
-    kind, config = KINDS.get(item["class_name"]), item["config"]
-    trainable, others = kind.array_counts(config) if kind else (0, 0)
-    return (trainable, others) if config.get("trainable", True) else (0, trainable + others)
+def _with_roles(network):
+    """The network whose inputs know their roles."""
+    readers = {}
+    for node in network.nodes:
+        for place, value in enumerate(node.inputs):
+            readers.setdefault(value, []).append((node.layer, place))
+    timed = _reaching_steps(network)
+    inputs = []
+    for value, item in enumerate(network.inputs):
+        uses = readers.get(value, [])
+        states = [layer.name for layer, place in uses if KINDS[layer.kind].takes_state(place)]
+        state_of = states[0] if len(states) == len(uses) == 1 else None
+        limits = [KINDS[layer.kind].limit(layer) for layer, _ in uses]
+        limit = min(filter(None, limits), default=None)
+        inputs.append(item._replace(
+            timed=value in timed, state_of=state_of, limit=limit,
+            dtype="int32" if limit else "float32"))
+    return network._replace(inputs=inputs)
 
 
-def _refuse_unknown(path, item):
-    kind, name = item["class_name"], _name(item)
-    if kind in KINDS or kind == "InputLayer":
-        return
-    if kind == "Masking":
-        raise UserError(
-            "%s: layer '%s' is Masking, which no TFLite form here holds; convert the model without "
-            "it to the step form, and feed that only the samples that are not masked"
-            % (path, name))
-    raise UserError("%s: layer '%s' is %s, which cannot be converted; supported are %s"
-                    % (path, name, _article(kind), ", ".join(KINDS)))
+def _reaching_steps(network):
+    """The values whose first axis becomes the steps of a recurrent layer."""
+    sizes, found = shapes(network, None), set()
+    for node in reversed(network.nodes):
+        kind = KINDS[node.layer.kind]
+        if kind.takes_steps:
+            found.add(node.inputs[0])
+        if found & set(node.outputs) and kind.keeps_steps(
+                node.layer, [sizes[value] for value in node.inputs]):
+            found |= {value for place, value in enumerate(node.inputs)
+                      if not kind.takes_state(place)}
+    return found
 
 
-def _article(kind):
-    reasons = {"Lambda": "a Lambda layer (Python code, not a description)",
-               "CuDNNLSTM": "CuDNNLSTM (rebuild it as LSTM with sigmoid gates)",
-               "CuDNNGRU": "CuDNNGRU (rebuild it as GRU with reset_after)"}
-    return reasons.get(kind, kind)
+# --- shapes along the graph -------------------------------------------------------------------
 
 
-def _arrays(path, file, layer):
-    """The layer's arrays in Keras' order, checked to be finite."""
-    group = file["model_weights"]
-    if layer not in group:
-        return []
-    names = [n.decode() if isinstance(n, bytes) else n
-             for n in group[layer].attrs.get("weight_names", [])]
-    arrays = []
-    for name in names:
-        if name not in group[layer]:
-            raise UserError("%s: the weights '%s' are missing; the file is damaged" % (path, name))
-        arrays.append(np.asarray(group[layer][name], np.float32))
-        if not np.isfinite(arrays[-1]).all():
-            raise UserError("%s: the weights '%s' of layer '%s' are not all finite; the training "
-                            "diverged" % (path, name, layer))
-    return arrays
-
-
-# --- shapes along the path --------------------------------------------------------------------
-
-
-def _check_path(path, network):
+def _check(path, network):
     """Follow the shapes through the layers: UserError where a layer gets what it cannot take."""
     if not any(KINDS[layer.kind].recurrent for layer in network.layers):
         raise UserError("%s: no recurrent layer (LSTM, GRU, SimpleRNN) in this model; "
                         "TFLiteConverter.from_keras_model_file takes it as it is" % path)
-    for layer, shape in zip(network.layers, shapes(network, network.steps)):
-        KINDS[layer.kind].check(path, layer, shape)
+    sizes, masks = shapes(network, None), masked(network)
+    for node in network.nodes:
+        kind = KINDS[node.layer.kind]
+        kind.check(path, node.layer, [sizes[value] for value in node.inputs])
+        if masks[node.inputs[0]]:
+            kind.check_mask(path, node.layer)
 
 
 def shapes(network, steps):
-    """The shape without batch before each layer, and at last the output's; steps None: open."""
-    shape, found = (steps, network.channels), []
-    for layer in network.layers:
-        found.append(shape)
-        shape = KINDS[layer.kind].shape(layer, shape)
-    return found + [shape]
+    """The shape without batch of each value; steps: what stands for an open first axis."""
+    found = [item.sized(steps) for item in network.inputs]
+    for node in network.nodes:
+        found += KINDS[node.layer.kind].shapes(
+            node.layer, [found[value] for value in node.inputs])
+    return found
 
 
-def step_shapes(network):
-    """The shape of one step before each layer, and at last the output's, in the step form."""
-    shape, found = (network.channels,), []
-    for layer in network.layers:
-        found.append(shape)
-        shape = KINDS[layer.kind].step_shape(layer, shape)
-    return found + [shape]
+def masked(network):
+    """Of each value, whether it carries a mask of its steps."""
+    found = [False] * len(network.inputs)
+    for node in network.nodes:
+        masks = KINDS[node.layer.kind].masks(node.layer, [found[v] for v in node.inputs])
+        found += [masks] + [False] * (len(node.outputs) - 1)
+    return found
+
+
+def timed(network, path="the model"):
+    """Of each value, whether a step form sees one step of it at a time.
+
+    UserError names the layer that cannot work so, and the form that can.
+    """
+    found, sizes = [item.timed for item in network.inputs], shapes(network, None)
+    for node in network.nodes:
+        kind, layer = KINDS[node.layer.kind], node.layer
+        steps = [found[value] for value in node.inputs]
+        reason = kind.no_step(layer, steps, [sizes[value] for value in node.inputs])
+        if reason:
+            raise UserError("%s: no step form: layer '%s' %s" % (path, layer.name, reason))
+        after = kind.keeps_steps(layer, [sizes[value] for value in node.inputs]) and any(steps)
+        found += [after] + [False] * (len(node.outputs) - 1)
+    for item in network.inputs:
+        if item.state_of is None and not item.timed and None in item.shape:
+            raise UserError("%s: no step form: input '%s' is a sequence that no recurrent layer "
+                            "follows, which %s" % (path, item.name, WHOLE))
+    return found
+
+
+def step_shapes(network, path="the model"):
+    """The shape of each value in the step form: one step of what has steps."""
+    return [shape[1:] if steps else shape
+            for shape, steps in zip(shapes(network, None), timed(network, path))]
+
+
+def returned_states(network):
+    """The values that are last states of a layer whose first states are inputs of the model."""
+    return {value for node in network.nodes for value in node.outputs[1:]
+            if len(node.inputs) > 1 and all(
+                v < len(network.inputs) and network.inputs[v].state_of for v in node.inputs[1:])}

@@ -4,10 +4,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.base.digest import sha256
 from kit.network import graphs
-from kit.network.description import shapes, step_shapes
-from kit.runtime.forms import FORMS
+from kit.network.files.keras_file import digest
+from kit.network.roles import noted
+from kit.runtime.forms import alone, several
 from kit.tf.tf115 import frozen_session
 
 
@@ -19,32 +19,35 @@ class Frozen(NamedTuple):
     inputs: list  # of {"name", "shape", "type"}, the sample or the window first
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
-    recurrences: list  # of kit.network.layers.kind.Recurrence; none in the fused form
+    steps: list  # records of kit.network.roles; none in the fused form
 
-    def signature(self, source):
-        """What the .json beside the .pb holds."""
+    def signature(self, *sources):
+        """What the .json beside the .pb holds, for the files that the network was read from."""
         fused = {"fused_activations": self.activations} if self.form == "fused" else {}
-        parts = [{key: value for key, value in recurrence._asdict().items() if value}
-                 for recurrence in self.recurrences]
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "recurrences": parts, "source_sha256": sha256(source)}, **fused)
+                     "steps": self.steps,
+                     "source_sha256": digest(*sources)}, **fused)
 
     def predict(self, windows):
-        """The graph's output for windows (n, T, C)."""
+        """The graph's outputs for windows (n, T, C): as many as it has, of as many inputs."""
+        feeds = dict(zip([item["name"] + ":0" for item in self.inputs], several(windows)))
         with self._session() as run:
-            return run.run("output:0", {self.inputs[0]["name"] + ":0": windows})
+            return alone([run.run(item["name"] + ":0", feeds) for item in self.outputs])
 
     def stream(self, samples):
-        """The graph's output after each of the samples (n, C), from the zero state."""
-        states = [np.zeros(item["shape"], np.float32) for item in self.inputs[1:]]
+        """The graph's outputs after each of the samples (n, C), from the zero state."""
+        states = [np.zeros(item["shape"], np.float32) for item in self.inputs
+                  if item["role"] == "state"]
         fetches = [item["name"] + ":0" for item in self.outputs]
         found = []
         with self._session() as run:
             step = run.make_callable(fetches, [item["name"] + ":0" for item in self.inputs])
-            for sample in samples:
-                output, *states = step(sample[None], *states)
-                found.append(output[0])
-        return np.stack(found)
+            for sample in zip(*several(samples)):
+                results = step(*(np.asarray(part)[None] for part in sample), *states)
+                count = len(results) - len(states)
+                outputs, states = results[:count], results[count:]
+                found.append([output[0] for output in outputs])
+        return alone([np.stack(output) for output in zip(*found)])
 
     def _session(self):
         return frozen_session(self.bytes)
@@ -52,6 +55,8 @@ class Frozen(NamedTuple):
 
 def window_steps(network, asked, path):
     """The window's length: the model's own, or what was asked where its time axis is open."""
+    if network.steps is None and not network.open:
+        return None
     if network.steps is None and asked is None:
         raise UserError("%s: the model's time axis is undefined; say how long a window is with "
                         "--window-steps" % path)
@@ -67,26 +72,20 @@ def window_steps(network, asked, path):
 
 def frozen(network, form, steps, path="the model"):
     """The network in one form; UserError names the layer that the form cannot hold."""
-    recurrences = []
     if form == "step":
-        graph, states, recurrences = graphs.step_graph(network, path)
-        inputs = [("sample", (network.channels,))] + states
-        outputs = [("output", step_shapes(network)[-1])] + [
-            ("next_" + name, shape) for name, shape in states]
-        definition = graph.as_graph_def()
+        graph, inputs, outputs = graphs.step_graph(network, path)
     elif form == "window":
-        graph, recurrences = graphs.window_graph(network, steps)
-        definition = graph.as_graph_def()
+        graph, inputs, outputs = graphs.window_graph(network, steps)
     else:
-        definition = graphs.fused_graph(network, steps, path)
-    if form != "step":
-        inputs = [(FORMS[form].first_input, (steps, network.channels))]
-        outputs = [("output", shapes(network, steps)[-1])]
+        definition, inputs, outputs = graphs.fused_graph(network, steps, path)
+    definition = definition if form == "fused" else graph.as_graph_def()
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
-                  _described(inputs), _described(outputs), graphs.fused_activations(network), recurrences)
+                  _described(inputs), _described(outputs), graphs.fused_activations(network),
+                  [] if form == "fused" else noted(graph))
 
 
 def _described(ends):
-    return [{"name": name, "shape": [1] + [int(size) for size in shape], "type": "float32"}
-            for name, shape in ends]
+    return [dict({"name": end.name, "shape": [1] + [int(size) for size in end.shape],
+                  "type": end.dtype, "role": "state" if end.state_of else "data"},
+                 **({"layer": end.state_of} if end.state_of else {})) for end in ends]

@@ -7,109 +7,211 @@ fused  : as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer in place of 
          leave it after freezing, and TFLiteConverter.from_frozen_graph reads it although
          TensorFlow itself cannot import it. So no live session and no dynamic_rnn are needed.
 
-What a layer is in each form, its kind says (kit.network.layers), and which tensors play which part
-in its steps: the quantizer rests on that.
+What a layer is in each form, its kind says (kit.network.layers). Tensors of step t carry `/t<t>/`
+in their name: the quantizer gives all steps one scale by it.
 """
+import re
+from typing import NamedTuple
+
 from kit.base.cli import UserError
 from kit.network import ops
-from kit.network.description import shapes, step_shapes
+from kit.network.description import masked, returned_states, shapes, step_shapes, timed
 from kit.network.kinds import KINDS
 from kit.network.layers.kind import Call, WHOLE
 from kit.network.layers.recurrent import FUSED_INPUTS
 from kit.tf.tf115 import tf
 
 MAX_WINDOW_STEPS = 2000  # an unrolled graph beyond this takes minutes to convert
+SINGLE = {"window": "window", "step": "sample", "fused": "sequence"}  # name of an only input
+
+
+class Ends(NamedTuple):
+    """An input or output of a graph."""
+
+    name: str
+    shape: tuple  # without the batch
+    dtype: str = "float32"
+    state_of: object = None  # the layer whose state it carries
 
 
 def window_graph(network, steps):
-    """A tf.Graph from `window` (n, steps, C) to `output`, each window from the zero state.
+    """A tf.Graph from windows (n, steps, ...) to outputs, each from the zero state; its ends.
 
-    Returns (graph, [Recurrence, ...]).
+    Returns (graph, inputs, outputs), the last two lists of Ends.
     """
-    graph, recurrences = tf.Graph(), []
+    graph = tf.Graph()
     with graph.as_default():
-        value = tf.compat.v1.placeholder(tf.float32, (None, steps, network.channels), "window")
-        sizes = shapes(network, steps)
-        for layer, before, after in zip(network.layers, sizes, sizes[1:]):
-            with tf.name_scope(layer.name + "/"):
-                value = KINDS[layer.kind].window(Call(ops, layer, value, before, after,
-                                                      recurrences=recurrences))
-        tf.identity(ops.joined(value, sizes[-1]), name="output")
-    return graph, recurrences
+        values, inputs = _placeholders(network, steps, "window")
+        values = _walk(network, steps, values, lambda kind, call: kind.window(call))
+        outputs = _name_outputs(network, values, shapes(network, steps))
+    return graph, inputs, outputs
+
+
+def _placeholders(network, steps, form):
+    """(tensors, Ends) of all inputs; an only one is named after the form."""
+    names = [item.name for item in network.inputs]
+    names = [SINGLE[form]] if len(names) == 1 else names
+    ends = [Ends(name, tuple(item.sized(steps)), item.dtype)
+            for name, item in zip(names, network.inputs)]
+    return [_placeholder(end) for end in ends], ends
+
+
+def _placeholder(end):
+    return tf.compat.v1.placeholder(tf.as_dtype(end.dtype), (None,) + tuple(end.shape),
+                                    _scope(end.name))
+
+
+def _scope(name):
+    """A name that TensorFlow takes."""
+    return re.sub("^[^A-Za-z0-9.]|[^A-Za-z0-9_./-]", "_", name)
+
+
+def _walk(network, steps, values, build, noted=None):
+    """The tensors of all values, for those of the inputs."""
+    sizes, masks = shapes(network, steps), [None] * len(values)
+    for node in network.nodes:
+        kind = KINDS[node.layer.kind]
+        call = Call(ops, node.layer, [values[v] for v in node.inputs],
+                    [sizes[v] for v in node.inputs], [sizes[v] for v in node.outputs],
+                    [masks[v] for v in node.inputs], noted=noted)
+        with tf.name_scope(_scope(node.layer.name) + "/"):
+            call = call._replace(made=kind.mask(call))
+            found = build(kind, call)
+        values = values + (list(found) if isinstance(found, tuple) else [found])
+        masks += [call.made] + [None] * (len(node.outputs) - 1)
+    return values
+
+
+def _name_outputs(network, values, sizes):
+    """Ends of the outputs, each made a tensor of its name; an only one is called output."""
+    only = len(network.outputs) == 1
+    found = []
+    for name, value in network.outputs:
+        name = "output" if only else name
+        tf.identity(ops.joined(values[value], sizes[value]), name=_scope(name))
+        found.append(Ends(_scope(name), tuple(sizes[value])))
+    return found
 
 
 def step_graph(network, path="the model"):
-    """A tf.Graph from `sample` (n, C) and states to `output` and the next states; and the states.
+    """A tf.Graph from samples (n, ...) and states to outputs and the next states; its ends.
 
-    Returns (graph, [(name, shape), ...], [Recurrence, ...]); UserError names the layer that a step cannot hold.
+    Returns (graph, inputs, outputs); UserError names the layer that a step cannot hold. States
+    that are Inputs of the model keep their names, and a state's next value is called next_<name>.
     """
     check_step(network, path)
-    graph, states, following, recurrences = tf.Graph(), [], [], []
-    with graph.as_default():
-        value = tf.compat.v1.placeholder(tf.float32, (None, network.channels), "sample")
-        sizes, number = step_shapes(network), 0
-        for layer, before, after in zip(network.layers, sizes, sizes[1:]):
-            kind = KINDS[layer.kind]
-            carried = [("state_%d_%s" % (number, name), shape)
-                       for name, shape in kind.states(layer)]
-            held = [tf.compat.v1.placeholder(tf.float32, (None,) + shape, name)
-                    for name, shape in carried]
-            with tf.name_scope(layer.name + "/"):
-                value, new = kind.step(Call(ops, layer, value, before, after, held,
-                                             recurrences=recurrences))
-            states += carried
-            following += new
-            number += bool(carried)
-        tf.identity(value, name="output")
-        for (name, _), tensor in zip(states, following):
-            tf.identity(tensor, name="next_" + name)
-    return graph, states, recurrences
+    builder = _Steps(network, path)
+    with builder.graph.as_default():
+        return (builder.graph,) + builder.ends()
+
+
+class _Steps:
+    def __init__(self, network, path):
+        self.network, self.graph = network, tf.Graph()
+        self.timed, self.sizes = timed(network, path), step_shapes(network, path)
+        self.states, self.following, self.number = [], [], 0
+
+    def ends(self):
+        network = self.network
+        data = [value for value, item in enumerate(network.inputs) if item.state_of is None]
+        only = SINGLE["step"] if len(data) == 1 else None
+        ends = {value: Ends(_scope(only or network.inputs[value].name), self.sizes[value],
+                            network.inputs[value].dtype) for value in data}
+        values = [_placeholder(ends[value]) if value in ends else None
+                  for value in range(len(network.inputs))]
+        masks = [None] * len(values)
+        for node in network.nodes:
+            found, mask = self.node(node, values, masks)
+            values += found
+            masks += [mask] + [None] * (len(found) - 1)
+        outputs = self.outputs(values)
+        for (end, tensor) in zip(self.states, self.following):
+            tf.identity(tensor, name="next_" + end.name)
+        return (list(ends.values()) + self.states,
+                outputs + [end._replace(name="next_" + end.name) for end in self.states])
+
+    def node(self, node, values, masks):
+        kind, layer = KINDS[node.layer.kind], node.layer
+        sizes = [self.sizes[v] for v in node.inputs]
+        names = [self.network.inputs[v].name for place, v in enumerate(node.inputs)
+                 if kind.takes_state(place)]
+        states = kind.states(layer, sizes[0]) if self.timed[node.inputs[0]] else []
+        names = names or ["state_%d_%s" % (self.number, name) for name, _ in states]
+        carried = [Ends(_scope(name), tuple(shape), state_of=layer.name)
+                   for name, (_, shape) in zip(names, states)]
+        held = [_placeholder(end) for end in carried]
+        call = Call(ops, layer, [values[v] for v in node.inputs], sizes,
+                    [self.sizes[v] for v in node.outputs], [masks[v] for v in node.inputs],
+                    states=held, timed=[self.timed[v] for v in node.inputs])
+        with tf.name_scope(_scope(layer.name) + "/"):
+            call = call._replace(made=kind.mask(call))
+            found, new = kind.step(call)
+        self.states += carried
+        self.following += new
+        self.number += bool(carried)
+        return (list(found) if isinstance(found, tuple) else [found]), call.made
+
+    def outputs(self, values):
+        """The outputs that are no states which the model takes as inputs too."""
+        network, states = self.network, returned_states(self.network)
+        kept = [(name, value) for name, value in network.outputs if value not in states]
+        return _name_outputs(network._replace(outputs=kept or network.outputs), [
+            ops.joined(value, size) if isinstance(value, list) else value
+            for value, size in zip(values, self.sizes)], self.sizes)
 
 
 def check_step(network, path):
     """UserError with the layer and the form that works where the step form cannot exist."""
-    after_end, shaped = False, None  # a layer made one vector of the sequence; one shaped it again
-    for layer in network.layers:
-        kind = KINDS[layer.kind]
-        if shaped and kind.recurrent:
-            raise UserError("%s: no step form: layer '%s' makes a sequence of one vector, and what "
-                            "follows %s" % (path, shaped, WHOLE))
-        reason = kind.no_step(layer, after_end)
-        if reason:
-            raise UserError("%s: no step form: layer '%s' %s" % (path, layer.name, reason))
-        if layer.kind == "Reshape":
-            shaped = layer.name
-        after_end = after_end or (kind.recurrent and not layer.options["return_sequences"])
+    timed(network, path)
+    inputs = len(network.inputs)
+    for node in network.nodes:
+        kind = KINDS[node.layer.kind]
+        given = [v for place, v in enumerate(node.inputs) if kind.takes_state(place)]
+        if any(v >= inputs or network.inputs[v].state_of is None for v in given):
+            raise UserError("%s: no step form: layer '%s' begins with a state that is computed, or "
+                            "read by others too, which %s" % (path, node.layer.name, WHOLE))
+    if not any(item.timed for item in network.data):
+        raise UserError("%s: no step form: no input is a sequence; use the window form" % path)
 
 
 # --- the fused form ---------------------------------------------------------------------------
 
 
 def fused_graph(network, steps, path="the model"):
-    """A GraphDef from `sequence` (n, steps, C) to `output`, each LSTM one op of TFLite."""
+    """A GraphDef from sequences (n, steps, ...) to outputs, each LSTM one op of TFLite; its ends.
+
+    Returns (definition, inputs, outputs).
+    """
     check_fused(network, path)
     graph, noted = tf.Graph(), {}
     with graph.as_default():
-        value = tf.compat.v1.placeholder(tf.float32, (None, steps, network.channels), "sequence")
-        sizes = shapes(network, steps)
-        for layer, before, after in zip(network.layers, sizes, sizes[1:]):
-            with tf.name_scope(layer.name + "/"):
-                value = KINDS[layer.kind].fused(Call(ops, layer, value, before, after, [], noted))
-        tf.identity(value, name="output")
-    return _with_fused_ops(graph.as_graph_def(), noted)
+        values, inputs = _placeholders(network, steps, "fused")
+        values = _walk(network, steps, values, lambda kind, call: kind.fused(call), noted)
+        outputs = _name_outputs(network, values, shapes(network, steps))
+    return _with_fused_ops(graph.as_graph_def(), noted), inputs, outputs
 
 
 def check_fused(network, path):
     """UserError with the layer and the form that works where the fused op cannot compute it."""
-    for layer in network.layers:
-        reason = KINDS[layer.kind].no_fused(layer)
+    masks = masked(network)
+    for node in network.nodes:
+        kind, layer = KINDS[node.layer.kind], node.layer
+        reason = kind.no_fused(layer)
+        if kind.recurrent and not reason:
+            if masks[node.inputs[0]]:
+                reason = "goes along a masked sequence, and the fused op has no mask", ""
+            elif len(node.inputs) > 1 or layer.options.get("return_state"):
+                reason = "takes or gives a state, which the fused op keeps to itself", ""
         if reason:
-            others = "window or the step" if _has_step(network, path) else "window"
+            others = "window or the step" if has_step(network, path) else "window"
             raise UserError("%s: no fused form: layer '%s' %s; use the %s form%s"
                             % (path, layer.name, reason[0], others, reason[1]))
+    if not fused_activations(network):
+        raise UserError("%s: no fused form: no LSTM in this model; use the window form" % path)
 
 
-def _has_step(network, path):
+def has_step(network, path="the model"):
+    """Whether there is a step form."""
     try:
         check_step(network, path)
     except UserError:

@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 
-from kit.network.layers.activations import ACTIVATIONS
+from kit.network.layers import activations
+from kit.network.roles import note_steps
 from kit.tf.tf115 import tf
 
 
@@ -31,26 +32,67 @@ def linear(kernel, bias, activation, name):
 
 
 def activate(x, activation, name):
-    """Keras' activation of a tensor."""
-    return ACTIVATIONS[activation](sys.modules[__name__], x, name)
+    """Keras' activation of a tensor: by its name, or the Layer that stands for it."""
+    here = sys.modules[__name__]
+    if isinstance(activation, str):
+        return activations.ACTIVATIONS[activation](here, x, name)
+    kind = activations.KINDS[activation.kind]
+    shape = tuple(int(size) for size in x.shape[1:])
+    return over_last_axis(lambda rows: kind.apply(here, activation, rows), x, shape, shape)
+
+
+def row(x, value):
+    """A constant as wide as the last axis of x: of a scalar toco makes an abort at times."""
+    return tf.constant(np.full(int(x.shape[-1]), value, np.float32))
+
+
+# --- sequences --------------------------------------------------------------------------------
 
 
 def steps(value, shape):
-    """A sequence as a list of T tensors (n, C)."""
+    """A sequence as a list of T tensors (n, ...)."""
     if isinstance(value, list):
         return value
-    length, width = shape
+    length, item = shape[0], tuple(shape[1:])
+    width = int(np.prod(item))
     if length == 1:
-        return [tf.reshape(value, (-1, width), name="steps")]
-    return tf.split(tf.reshape(value, (-1, length * width), name="flat"), length, 1, name="steps")
+        return [tf.reshape(value, (-1,) + item, name="steps")]
+    flat = tf.reshape(value, (-1, length * width), name="flat")
+    found = tf.split(flat, length, 1, name="steps")
+    return found if len(item) == 1 else [tf.reshape(x, (-1,) + item, name="item") for x in found]
 
 
 def joined(value, shape):
-    """A list of T tensors (n, C) as one tensor (n, T, C); a tensor as it is."""
+    """A list of T tensors (n, ...) as one tensor (n, T, ...); a tensor as it is."""
     if not isinstance(value, list):
         return value
+    if len(shape) > 2:
+        width = int(np.prod(shape[1:]))
+        value = [tf.reshape(x, (-1, width), name="item") for x in value]
     flat = value[0] if len(value) == 1 else tf.concat(value, 1, name="joined")
     return tf.reshape(flat, (-1,) + tuple(shape), name="sequence")
+
+
+def each_step(value, shape, function):
+    """[function of each step] of a sequence (n, T, C); of one step (n, C) the function alone."""
+    if len(shape) == 1:
+        return function(value)
+    found, scopes = [], []
+    for t, x in enumerate(steps(value, shape)):
+        with tf.name_scope("t%04d" % t) as scope:
+            found.append(function(x))
+        scopes.append(scope)
+    note_steps(found[0].graph, scopes)
+    return found
+
+
+def part(x, start, count, stride):
+    """Steps start, start + stride, ... of (n, T, C): `count` of them."""
+    if count == int(x.shape[1]) and stride == 1:
+        return x
+    if stride == 1:
+        return tf.slice(x, [0, start, 0], [-1, count, -1], name="part")
+    return x[:, start:start + (count - 1) * stride + 1:stride]
 
 
 def over_last_axis(apply, value, before, after):
@@ -59,3 +101,40 @@ def over_last_axis(apply, value, before, after):
         return apply(value)
     flat = tf.reshape(value, (-1, before[-1]), name="rows")
     return tf.reshape(apply(flat), (-1,) + tuple(after), name="sequence")
+
+
+# --- rows and columns -------------------------------------------------------------------------
+
+
+def pool(x, mean, size, strides, padding):
+    """The largest or the mean of windows of (n, rows, columns, C)."""
+    function = tf.nn.avg_pool2d if mean else tf.nn.max_pool2d
+    return function(x, (1,) + tuple(size) + (1,), (1,) + tuple(strides) + (1,), padding.upper(),
+                    name="pool")
+
+
+def convolution_of(kernel, bias, strides, padding, dilation, name, depthwise=False):
+    """A function of (n, rows, columns, C) whose constants are made once."""
+    kernel = tf.constant(kernel, tf.float32, name=name + "/kernel")
+    bias = tf.constant(bias, tf.float32, name=name + "/bias")
+
+    def apply(x):
+        if depthwise:
+            found = tf.nn.depthwise_conv2d(x, kernel, (1,) + tuple(strides) + (1,),
+                                           padding.upper(), rate=tuple(dilation))
+        else:
+            found = tf.nn.conv2d(x, kernel, (1,) + tuple(strides) + (1,), padding.upper(),
+                                 dilations=(1,) + tuple(dilation) + (1,))
+        return tf.nn.bias_add(found, bias, name=name)
+    return apply
+
+
+def convolution(x, kernel, bias, strides, padding, dilation, activation, depthwise=False):
+    """Keras' Conv2D and DepthwiseConv2D."""
+    total = convolution_of(kernel, bias, strides, padding, dilation, "convolution", depthwise)(x)
+    return total if activation == "linear" else activate(total, activation, "activation")
+
+
+def batch_product(x, y, turn_x, turn_y):
+    """x (n, a, k) times y (n, k, b), either turned first: (n, a, b)."""
+    return tf.matmul(x, y, transpose_a=bool(turn_x), transpose_b=bool(turn_y), name="product")

@@ -3,12 +3,13 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.description import NESTED
-from kit.network.layers.recurrent import KINDS as RECURRENT
-from kit.runtime.forms import FORMS
+from kit.network.description import read_network, returned_states, step_shapes, timed
+from kit.network.files.build import ACTIVATIONS, built, leaves
+from kit.network.kinds import KINDS
+from kit.runtime.forms import FORMS, alone, several
 from kit.runtime.interpreter import Model
 from kit.runtime.precisions import EXACT, PRECISIONS
-from kit.tf.tf115 import load_keras, tf
+from kit.tf.tf115 import tf
 
 WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
 
@@ -20,13 +21,16 @@ class OutsideBound(UserError):
 class Reference:
     """Keras' own output on given samples, computed once, when it is first asked for."""
 
-    def __init__(self, path, samples):
-        self.path, self.samples, self._known = path, samples, {}
+    def __init__(self, file, samples):
+        self.file, self.samples, self._known = file, samples, {}
 
     def inputs(self, form):
-        """What is compared: windows (n, T, C), or for the step form a stream (n, C)."""
+        """What is compared: windows (n, T, C), or for the step form a stream (n, C).
+
+        A list of them for a model of several inputs.
+        """
         if FORMS[form].streams:
-            return self.samples.stream[:STREAM_SAMPLES]
+            return alone([values[:STREAM_SAMPLES] for values in several(self.samples.stream)])
         return self.samples.windows(WINDOWS)
 
     def outputs(self, form):
@@ -34,8 +38,9 @@ class Reference:
         streams = FORMS[form].streams
         key = "stream" if streams else "windows"
         if key not in self._known:
-            compute = keras_stream if streams else keras_windows
-            self._known[key] = compute(load_keras(self.path), self.inputs(form))
+            model, inputs = built(self.file), self.inputs(form)
+            self._known[key] = keras_stream(model, read_network(self.file), inputs) if (
+                streams) else keras_windows(model, inputs)
         return self._known[key]
 
 
@@ -52,61 +57,72 @@ def proven(data, precision, reference, part_of_std=None):
 
 
 def keras_windows(model, windows):
-    """Keras' output for windows (n, T, C): (n, ...)."""
-    batch = model.input_shape[0] or 128  # a stateful model has a batch of its own
-    if batch == 128:
-        return model.predict(np.ascontiguousarray(windows), batch_size=batch)
-    return np.concatenate([_from_zero(model, windows[k:k + batch], batch)
-                           for k in range(0, len(windows), batch)])
+    """Keras' output for windows (n, T, C): (n, ...); lists for several inputs and outputs."""
+    batch = model.inputs[0].shape.as_list()[0]
+    inputs = [np.ascontiguousarray(values) for values in several(windows)]
+    if batch is None:
+        return model.predict(alone(inputs), batch_size=128)
+    parts = [several(_from_zero(model, [values[k:k + batch] for values in inputs], batch))
+             for k in range(0, len(inputs[0]), batch)]
+    return alone([np.concatenate(outputs) for outputs in zip(*parts)])
 
 
 def _from_zero(model, windows, batch):
     """A stateful model's output for one batch of windows, its last one filled up."""
     model.reset_states()
-    full = np.resize(windows, (batch,) + windows.shape[1:])
-    return model.predict(full, batch_size=batch)[:len(windows)]
+    full = [np.resize(values, (batch,) + values.shape[1:]) for values in windows]
+    found = several(model.predict(alone(full), batch_size=batch))
+    return alone([values[:len(windows[0])] for values in found])
 
 
-def keras_stream(model, samples):
+def keras_stream(model, network, samples):
     """Keras' output after each of the samples (n, C), the state carried: (n, ...).
 
     One long sequence through a twin of the model whose layers keep their sequences.
     """
-    return twin(model).predict(samples[None])[0]
+    found = several(twin(model, network).predict([values[None] for values in several(samples)]))
+    return alone([output[0] for output in found])
 
 
-def twin(model):
-    """The model on an open time axis, every layer giving its output at each step."""
-    layers = list(_leaves(model))
-    copies = [_twin_layer(layer) for layer in layers]
-    shape = (None, int(model.input_shape[-1]))
-    result = tf.keras.Sequential([tf.keras.layers.InputLayer(shape)] + copies)
-    for layer, copy in zip(layers, copies):
-        copy.set_weights(layer.get_weights())
+def twin(model, network):
+    """The model on an open time axis, every layer giving its output at each step.
+
+    States that the model takes begin at zero, and those that it gives are left out.
+    """
+    keras, sizes, steps = tf.keras, step_shapes(network), timed(network)
+    originals = dict(leaves(model, ""))
+    with keras.utils.custom_object_scope(ACTIVATIONS):
+        values = [None if item.state_of else keras.layers.Input((None,) + tuple(size))
+                  for item, size in zip(network.inputs, sizes)]
+        inputs, copies = [value for value in values if value is not None], []
+        for node in network.nodes:
+            original = originals.get(node.layer.name) or _cell(originals, node.layer.name)
+            given = [values[v] for v in node.inputs if values[v] is not None]
+            copy, value = KINDS[node.layer.kind].twin(
+                keras, original, given, [steps[v] for v in node.inputs])
+            copies.append((copy, original))
+            found = list(value) if isinstance(value, tuple) else [value]
+            values += found + [None] * (len(node.outputs) - len(found))
+    outputs = [values[v] for _, v in network.outputs if v not in returned_states(network)]
+    if any(value is None for value in outputs):
+        raise UserError("the difference to Keras cannot be measured step by step: an output of the "
+                        "model is the state of a layer; use the window form")
+    result = keras.Model(inputs, outputs)
+    for copy, original in copies:
+        copy.set_weights(original.get_weights())
     return result
 
 
-def _leaves(model):
-    """The layers from input to output, those of a nested model in its place."""
-    for layer in model.layers:
-        if layer.__class__.__name__ in NESTED:
-            yield from _leaves(layer)
-        elif layer.__class__.__name__ != "InputLayer":
-            yield layer
-
-
-def _twin_layer(layer):
-    config = layer.get_config()
-    for key in ("batch_input_shape", "name"):
-        config.pop(key, None)
-    kind = layer.__class__.__name__
-    if kind in RECURRENT or kind == "RNN":
-        config.update(return_sequences=True, stateful=False, unroll=False)
-    for described in (config, config.get("layer", {}).get("config", {})):
-        if "moving_mean_initializer" in described:  # BatchNormalization, perhaps TimeDistributed
-            described["axis"] = -1
-    copy = layer.__class__.from_config(config)
-    return tf.keras.layers.TimeDistributed(copy) if kind in ("Flatten", "Reshape") else copy
+def _cell(originals, name):
+    """The layer of one cell of an RNN of several, by the name that it has in the network."""
+    name, _, number = name.rpartition("/cell_")
+    stack = originals[name]
+    cell = stack.cell.cells[int(number)]
+    layer = tf.keras.layers.RNN(cell.__class__.from_config(cell.get_config()),
+                                return_state=stack.return_state)
+    layer.build((None, None, cell.weights[0].shape.as_list()[0]))
+    layer.set_weights(tf.keras.backend.batch_get_value(cell.weights))
+    return layer
 
 
 def distance(found, reference):
@@ -133,6 +149,8 @@ def judged(found, reference, precision, part_of_std=None):
     part_of_std : the bound in place of the precision's own, in standard deviations of the output;
     that of float32 stays as it is, and is of the maximum and of no less than 1
     """
+    if isinstance(reference, list):
+        return _worst([judged(*pair, precision, part_of_std) for pair in zip(found, reference)])
     if not np.isfinite(reference).all():
         raise UserError("Keras itself gives values that are not finite here: this model's states "
                         "grow without end on this data")
@@ -144,6 +162,12 @@ def judged(found, reference, precision, part_of_std=None):
         raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; "
                            "no file was written" % (precision, kind, measured[kind], bound))
     return rounded(dict(measured, bound_on=kind, bound=bound))
+
+
+def _worst(outputs):
+    """The facts of the output that comes nearest to its bound, with those of all beside."""
+    worst = max(outputs, key=lambda item: item[item["bound_on"]] / max(item["bound"], 1e-30))
+    return dict(worst, outputs=outputs)
 
 
 def rounded(measured):

@@ -1,4 +1,7 @@
 """The detectors of metrics.json in groups and order, and how their numbers are written."""
+import re
+
+from kit.base.cli import UserError, write_text
 from kit.detection.baselines import GROUPS
 
 MODELS = "model files"
@@ -37,6 +40,18 @@ def grouped(metrics):
     return [(group, rows) for group, rows in groups.items() if rows]
 
 
+def poor_forecast(metrics):
+    """A sentence where the Keras model forecasts worse than its last sample repeated, else None."""
+    values = metrics.get("keras", {})
+    error, again = (values.get(key + "_mean_abs_error") for key in ("forecast", "last_sample"))
+    if None in (error, again) or error <= again:
+        return None
+    return ("The model forecasts worse than its last sample repeated: mean absolute errors of %.3f "
+            "and %.3f standard deviations on the validation part. What it adds is the difference "
+            "to the row without_model; more epochs, or channels left out that nobody can forecast, "
+            "may help." % (error, again))
+
+
 def written(key, value):
     """A number of metrics.json as a reader sees it; a dash where it is undefined."""
     if value is None:
@@ -55,3 +70,27 @@ def shown_keys(metrics):
     known = {key for values in metrics.values() for key in values}
     return [key for key in HEADLINE if key in known] or [
         key for key in WITHOUT_LABELS if key in known]
+
+
+def aligned(cells):
+    """Lines from rows of cells: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = ["  ".join([row[0].ljust(widths[0])] + [
+        cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]) for row in cells]
+    return [line.rstrip() for line in lines]
+
+
+def put_into(text, lines, name):
+    """The Markdown text with the lines as a code block between its marks of a name."""
+    marks = r"(<!-- %s -->\n).*?(<!-- /%s -->)" % (name, name)
+    if not re.search(marks, text, re.S):
+        raise UserError("there are no marks <!-- %s --> and <!-- /%s --> in the file" % (name, name))
+    block = "\n```\n%s\n```\n\n" % "\n".join(lines)
+    return re.sub(marks, lambda found: found.group(1) + block + found.group(2), text, flags=re.S)
+
+
+def put_into_file(path, lines, name):
+    """The same for a file."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    write_text(path, put_into(text, lines, name))

@@ -1,8 +1,8 @@
-"""What a reader should take away from the results, in three sentences computed from them."""
+"""What a reader should take away from the results, in a few sentences computed from them."""
 import numpy as np
 
 from kit.base.cli import counted
-from kit.page.results import grouped, written
+from kit.page.results import grouped, poor_forecast, written
 from kit.record.timeline import DAY_S
 from kit.runtime.precisions import EXACT
 
@@ -14,8 +14,8 @@ def summary(headline, metrics, models, scored, parity, costs):
     metrics, parity, costs : what the stage evaluate wrote, {} where it did not; models : {name:
     description of a .tflite}; scored : plots.Scored. What is not known is left out.
     """
-    sentences = [detected(headline, metrics, scored), quantized(headline, parity, costs),
-                 sized(headline, models)]
+    sentences = [detected(headline, metrics, scored), poor_forecast(metrics),
+                 quantized(headline, parity, costs), sized(headline, models)]
     return [sentence for sentence in sentences if sentence]
 
 

@@ -35,12 +35,16 @@ def change_params(clone, changes):
     write_text(path, yaml.safe_dump(params, sort_keys=False))
 
 
-def repro(clone, log, environment, shell=(), umask=0o022):
-    """Run every stage in a clone, what it prints into a log file; UserError with its last lines."""
+def repro(clone, log, environment, shell=(), umask=0o022, stages=()):
+    """Run stages and those before them, or all, in a clone, what they print into a log file.
+
+    UserError with its last lines when one fails.
+    """
     usual = ["sh", "-c", 'umask %03o; exec "$@"' % umask, "sh"]
     with open(log, "w") as file:
         status = subprocess.call(
-            usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"],
+            usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"]
+            + list(stages),
             cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT)
     if status:
         with open(log, errors="replace") as file:

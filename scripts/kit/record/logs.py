@@ -1,36 +1,63 @@
-"""Sensor logs as people have them: CSV of several dialects, read in blocks of rows.
+"""Sensor logs as people have them, read in blocks of rows.
 
-Needs numpy and the standard library alone, holds one block at a time, and takes a file, a pipe or
-a file that still grows. Separator `,` or `;` (then a decimal comma may be used). What it cannot
-read it refuses in one sentence with the file, the row (counted from 1 below the header) and the
-column; it skips nothing.
+A text log needs numpy and the standard library alone, is held one block at a time, and may be a
+file, a pipe or a file that still grows. What cannot be read is refused in one sentence with the
+file, the row (counted from 1 below the line of names) and the column; nothing is skipped.
+`kit.record.dialect` finds the columns, `cells` the numbers, `times` the times, `tables` reads
+files that are no text.
 """
 import csv
 import itertools
-import os
-import re
 from typing import NamedTuple, Optional
 
 import numpy as np
 
-from kit.base.cli import UserError, progress
+from kit.base.cli import UserError
+from kit.record import files
+from kit.record.cells import Cells
+from kit.record.dialect import is_unit_row, read_header, split, widths_differ
+from kit.record.tables import EXCEL, NUMPY, PARQUET, read_table
+from kit.record.times import Clock, is_clock
 
-PIECE_BYTES = 1 << 17
-LONGEST_LINE = 1 << 20  # bytes; a file without line ends is not a log
-LARGEST = 1e30  # of a reading; what is beyond stands for something else, and no float32 holds it
-EPOCHS = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0}  # microseconds
-TIME_KINDS = ("iso8601",) + tuple(EPOCHS) + ("none",)
-MISSING = frozenset(["", "NaN", "nan", "NAN", "NA", "N/A", "null", "NULL", "None"])
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?)"
-                  r" ?(Z|UTC|[+-]\d\d(?::?\d\d)?)?")
+SESSION = "session"  # column of a record that tells its recordings apart
+TEXTS = (".csv",), (".txt", ".tsv", ".dat")
+GROUPS = tuple(tuple(end + packed for end in ends for packed in ("",) + files.PACKED)
+               for ends in TEXTS) + (PARQUET, EXCEL, NUMPY)
 
 
-class Layout(NamedTuple):
-    """Which column of a log is what; the first is the time unless its kind is "none"."""
+class Form(NamedTuple):
+    """How a log is written and to be read: keys of `generate.log` in params.yaml, which says what
+    each means."""
 
-    time: str  # one of TIME_KINDS, or "auto": ISO 8601 or epoch, as the first cell looks
-    channels: list  # C names, in the order wanted
-    label: Optional[str] = None  # name of a column of 0 and 1
+    time: str = "auto"
+    time_column: object = None  # name, or two names: date and time of day
+    time_zone: Optional[str] = None
+    sample_interval_s: Optional[float] = None
+    columns: tuple = ()
+    skip_lines: int = 0
+    separator: Optional[str] = None
+    decimal: Optional[str] = None
+    missing: tuple = ()
+    label_column: Optional[str] = None
+    normal_labels: tuple = ()
+    quality_column: Optional[str] = None
+    good_quality: tuple = ()
+    tag_column: Optional[str] = None
+    value_column: Optional[str] = None
+    sort: bool = False
+    duplicates: str = "refuse"
+    resample: Optional[float] = None
+    resample_by: str = "hold"
+    fill: tuple = ()  # pairs: channel, hold or linear
+    longest_fill_samples: int = 100
+    sessions: str = "gaps"
+    join: bool = False
+
+
+def form_of(settings):
+    """The Form in a section `generate.log`."""
+    known = {key: settings[key] for key in Form._fields if key in settings}
+    return Form(**dict(known, fill=tuple((known.get("fill") or {}).items())))
 
 
 class Block(NamedTuple):
@@ -41,77 +68,210 @@ class Block(NamedTuple):
     time: Optional[np.ndarray]  # (n,) datetime64[us] UTC; None where the log has no time
     values: np.ndarray  # (n, C) float64, NaN where a sample is missing
     marks: np.ndarray  # (n,) int64, the number of the event that covers the row, or 0
+    session: int = 0  # number of the unbroken recording that the rows are of
 
 
 class Log:
-    """A log whose header has been read.
+    """A log whose names of columns have been read.
 
     name : what messages call it
-    pieces : iterable of bytes, cut anywhere
+    table : kit.record.tables.Table, or a Text
+    form : Form
     """
 
-    def __init__(self, name, pieces):
-        self.name = name
-        self._lines = _lines(name, pieces)
-        first = next(self._lines, [""])
-        self.header, self.separator = _header(name, first[0])
+    def __init__(self, name, table, form=Form()):
+        self.name, self.table, self.header = name, table, table.header
+        self.form = form._replace(time="none") if (
+            table.timeless and form.time == "auto" and form.time_column is None) else form
         self._numbers = {column: number for number, column in enumerate(self.header)}
-        self._zoned = None  # unknown until the first time
-        self._lines = itertools.chain([first[1:]], self._lines)
-        self._decimal = None  # unknown until a `;` file shows its first comma or point
+        self._clock = None
 
-    def channels(self, time, leave_out=()):
-        """Names of the columns that are neither time nor left out."""
+    @property
+    def said(self):
+        """Sentences on what was decided from the content."""
+        times = []
+        if self._clock and self.form.time == "auto" and self._clock.kind not in ("auto", "iso8601"):
+            times = ["%s: the times of column %s are taken as %s; generate.log.time says otherwise"
+                     % (self.name, self._clock.column, self._clock.kind)]
+        return self.table.said + times
+
+    @property
+    def time_kind(self):
+        """What `auto` has become."""
+        return self._clock.kind if self._clock else self.form.time
+
+    @property
+    def session_column(self):
+        """Name of the column that tells one recording from the next, or None."""
+        return None if self.form.sessions in ("gaps", "files") else self.form.sessions
+
+    def time_columns(self):
+        """Names of the columns that hold the time: none, one or two."""
+        if self.form.time == "none":
+            return []
+        chosen = self.form.time_column or self.table.time or next(
+            (name for name in self.header if name), self.header[0])
+        chosen = [chosen] if isinstance(chosen, str) else list(chosen)
+        for name in chosen:
+            self.column(name)
+        return chosen
+
+    def channels(self, leave_out=()):
+        """Names of the columns that are channels: all that have a name and no other use."""
         for name in leave_out:
             self.column(name)
-        names = self.header if time == "none" else self.header[1:]
-        return [name for name in names if name not in leave_out]
+        used = [self.form.label_column, self.form.quality_column, self.session_column]
+        used += self.time_columns() + [""] + list(leave_out)
+        if self.form.tag_column:
+            raise ValueError("a long table has no column per channel: see tags")
+        return [name for name in self.header if name not in used]
 
     def column(self, name):
         """Number of a column, from 0."""
         if name not in self._numbers:
             raise UserError("%s has no column %s; its columns are %s"
-                            % (self.name, name, ", ".join(self.header)))
+                            % (self.name, name, ", ".join(filter(None, self.header))))
         return self._numbers[name]
 
-    def blocks(self, layout):
-        """Every row, as Blocks."""
-        numbers = [self.column(name) for name in layout.channels]
-        kind = layout.time
-        for row, cells in self.rows():
-            columns = list(zip(*cells))
-            time = None
-            self._check_decimals(row, columns, numbers)
-            if kind != "none":
-                kind = time_kind(columns[0][0]) if kind == "auto" else kind
-                time = self.times(row, columns[0], self.header[0], kind)
-            values = np.empty((len(cells), len(numbers)))
-            for channel, number in enumerate(numbers):
-                values[:, channel] = self._floats(row, columns[number], self.header[number])
-            marks = np.zeros(len(cells), np.int64)
-            if layout.label is not None:
-                marks = self._labels(row, columns[self.column(layout.label)], layout.label)
-            yield Block(self.name, row, time, values, marks)
+    def tags(self):
+        """Names of the sensors of a long table, in the order of their first rows."""
+        self.column(self.form.value_column or "generate.log.value_column")
+        number, found = self.column(self.form.tag_column), {}
+        for _, columns in self.columns():
+            found.update(dict.fromkeys(str(cell).strip() for cell in columns[number]))
+        return list(found)
 
-    def times_only(self, kind):
+    def blocks(self, channels, ignored=()):
+        """Every row, as Blocks; channels : C names in the order wanted; ignored : tags left out."""
+        form, cells = self.form, Cells(self.name, self.form, self.table.separator)
+        numbers = [] if form.tag_column else [self.column(name) for name in channels]
+        label, quality, recording = (name and self.column(name) for name in (
+            form.label_column, form.quality_column, self.session_column))
+        session, last = 0, None
+        for row, columns in self.columns():
+            time = self._times(row, columns, cells)
+            if form.tag_column:
+                values = self._long(row, columns, cells, channels, ignored)
+            else:
+                values = np.empty((len(columns[0]), len(numbers)))
+                for channel, number in enumerate(numbers):
+                    values[:, channel] = cells.floats(row, columns[number], self.header[number])
+            if quality is not None:
+                values[~cells.good(columns[quality])] = np.nan
+            marks = np.zeros(len(values), np.int64)
+            if label is not None:
+                marks = cells.labels(row, columns[label], form.label_column)
+            block = Block(self.name, row, time, values, marks, session)
+            if recording is None:
+                yield block
+                continue
+            for start, stop, name, new in _recordings(columns[recording], last):
+                last, session = name, session + new
+                yield Block(self.name, row + start, None if time is None else time[start:stop],
+                            values[start:stop], marks[start:stop], session)
+
+    def times_only(self):
         """Every row as Blocks without channels: fast, for a first look at the time axis."""
-        for row, cells in self.rows():
-            time = None
-            if kind != "none":
-                time = self.times(row, [line[0] for line in cells], self.header[0], kind)
-            yield Block(self.name, row, time, np.empty((len(cells), 0)),
-                        np.zeros(len(cells), np.int64))
+        cells = Cells(self.name, self.form, self.table.separator)
+        for row, columns in self.columns():
+            n = len(columns[0])
+            yield Block(self.name, row, self._times(row, columns, cells), np.empty((n, 0)),
+                        np.zeros(n, np.int64))
 
-    def rows(self):
-        """(row number of the first, list of lists of cells), as they come; at least one row."""
+    def columns(self):
+        """(row number of the first, list of columns), as they come; at least one row."""
+        any_row = False
+        for row, columns in self.table.columns():
+            any_row = True
+            yield row, columns
+        if not any_row:
+            raise UserError("%s holds no rows" % self.name)
+
+    def column_times(self, row, cells, column):
+        """Times of another column in the form of the log's times, such as an event's end."""
+        clock = Clock(self.name, column, self.form.time, self.form.time_zone,
+                      self.form.sample_interval_s)
+        numbers = Cells(self.name, self.form, self.table.separator)
+        return clock.read(row, cells, lambda cells: numbers.floats(row, cells, column))
+
+    def _times(self, row, columns, cells):
+        names = self.time_columns()
+        if not names:
+            return None
+        if self._clock is None:
+            self._refuse_two(row, columns, names)
+            self._clock = Clock(self.name, " and ".join(names), self.form.time,
+                                self.form.time_zone, self.form.sample_interval_s)
+        found = columns[self.column(names[0])]
+        if len(names) == 2:
+            found = ["%s %s" % (str(a).strip(), str(b).strip())
+                     for a, b in zip(found, columns[self.column(names[1])])]
+        return self._clock.read(row, found, lambda found: cells.floats(row, found, names[0]))
+
+    def _refuse_two(self, row, columns, names):
+        """UserError where date and time of day stand in two columns, and one is named."""
+        number = self.column(names[0])
+        for at in (number, number + 1):
+            cell = columns[at][0] if len(names) == 1 and at < len(columns) else None
+            if isinstance(cell, str) and is_clock(cell):
+                pair = [self.header[max(at - 1, 0)], self.header[at]]
+                raise UserError("%s: row %d, column %s: %r is a time of day, whose date is in a "
+                                "column of its own: set generate.log.time_column: [%s]"
+                                % (self.name, row, self.header[at], cell, ", ".join(pair)))
+
+    def _long(self, row, columns, cells, channels, ignored):
+        """Values (n, C) of a long table: each row has one reading, in the column of its tag."""
+        places = dict({tag: None for tag in ignored}, **{
+            name: number for number, name in enumerate(channels)})
+        values = np.full((len(columns[0]), len(channels)), np.nan)
+        readings = cells.floats(row, columns[self.column(self.form.value_column)],
+                                self.form.value_column)
+        for at, cell in enumerate(columns[self.column(self.form.tag_column)]):
+            tag = str(cell).strip()
+            if tag not in places:
+                raise UserError("%s: row %d, column %s: no channel is called %r"
+                                % (self.name, row + at, self.form.tag_column, tag))
+            if places[tag] is not None:
+                values[at, places[tag]] = readings[at]
+        return values
+
+
+def _recordings(cells, last):
+    """Yield (start, stop, cell, whether it differs from the one before) of each run of one cell."""
+    start = 0
+    for cell, run in itertools.groupby(cells):
+        stop = start + sum(1 for _ in run)
+        yield start, stop, cell, last is not None and cell != last
+        start, last = stop, cell
+
+
+class Text:
+    """A log of lines: the interface of kit.record.tables.Table.
+
+    pieces : iterable of bytes, cut anywhere
+    """
+
+    time, timeless = None, False
+
+    def __init__(self, name, pieces, form=Form()):
+        self.name = name
+        self.header, self.separator, self._lines, self.said = read_header(
+            name, files.lines(name, pieces), form)
+        self._form = form
+
+    def columns(self):
+        """(row number of the first, list of columns of strings)."""
         row, empty = 1, None
         for lines in self._lines:
             lines, empty = self._without_end(row, lines, empty)
-            if lines:
-                yield row, self._cells(row, lines)
+            cells = self._cells(row, lines) if lines else []
+            if cells and row == 1 and not self._form.columns and is_unit_row(cells[0]):
+                self.said.append("%s: row 1 holds units (%s) and is left out" % (
+                    self.name, ", ".join(filter(None, (cell.strip() for cell in cells[0])))))
+                cells, row, lines = cells[1:], 2, lines[1:]
+            if cells:
+                yield row, list(zip(*cells))
             row += len(lines)
-        if row == 1:
-            raise UserError("%s holds no rows" % self.name)
 
     def _without_end(self, row, lines, empty):
         """Lines up to the empty ones at the end of the file; empty ones elsewhere are refused."""
@@ -124,221 +284,36 @@ class Log:
 
     def _cells(self, row, lines):
         try:
-            cells = list(csv.reader(lines, delimiter=self.separator))
+            cells = split(lines, self.separator)
         except csv.Error as error:
             raise UserError("%s is not a CSV file: rows %d to %d: %s"
                             % (self.name, row, row + len(lines) - 1, error))
         width = len(self.header)
         if len(cells) != len(lines) or set(map(len, cells)) != {width}:
             for number, line in enumerate(lines, row):
-                found = next(csv.reader([line], delimiter=self.separator))
-                if len(found) != width:
-                    raise UserError("%s: row %d has %d cells, but the header has %d"
-                                    % (self.name, number, len(found), width))
+                found = split([line], self.separator)
+                if len(found) == 1 and len(found[0]) != width:
+                    raise UserError(widths_differ(self.name, number, len(found[0]), self.header))
             raise UserError("%s: a quotation mark in rows %d to %d is never closed"
                             % (self.name, row, row + len(lines) - 1))
         return cells
 
-    def times(self, row, cells, column, kind):
-        """datetime64[us] (n,) of cells; without a zone they are taken as UTC."""
-        if kind == "iso8601":
-            return self._iso_times(row, cells, column)
-        numbers = self._floats(row, cells, column)
-        micro = numbers * EPOCHS[kind]
-        wrong = ~(np.abs(micro) < 1e17)  # the year 5138; NaN too
-        if wrong.any():
-            fits = epoch_kind(numbers[wrong][0])
-            self._refuse(row, cells, column, wrong, "is not a time in the form %s%s" % (
-                kind, "; as %s it is %sZ" % (fits, _moment(numbers[wrong][0] * EPOCHS[fits])
-                                             ) if fits else ""))
-        return np.rint(micro).astype(np.int64).astype("datetime64[us]")
 
-    def _iso_times(self, row, cells, column):
-        match = _ISO.fullmatch(cells[0])
-        zone = match.group(2) or "" if match else ""
-        if self._zoned is None:
-            self._zoned = bool(zone)
-        if match and bool(zone) == self._zoned and all(
-                len(cell) == len(cells[0]) and cell.endswith(zone) for cell in cells):
-            end = match.end(1)
-            try:
-                return np.array([cell[:end] for cell in cells], "datetime64[us]") - offset(zone)
-            except ValueError:
-                pass  # one of them is no time: find it
-        times = np.empty(len(cells), "datetime64[us]")
-        for number, cell in enumerate(cells):
-            match = _ISO.fullmatch(cell.strip())
-            try:
-                times[number] = np.datetime64(match.group(1), "us") - offset(match.group(2))
-            except (ValueError, AttributeError):
-                raise UserError("%s: row %d, column %s: %r is not an ISO 8601 time such as "
-                                "2020-01-06T12:30:00Z" % (self.name, row + number, column, cell))
-            if bool(match.group(2)) != self._zoned:
-                raise UserError("%s: row %d, column %s: %r has %s" % (
-                    self.name, row + number, column, cell,
-                    "no zone, but the rows above have one" if self._zoned
-                    else "a zone, but the rows above have none"))
-        return times
-
-    def _floats(self, row, cells, column):
-        """float64 (n,) of cells, NaN for a missing one."""
-        points = cells
-        if self._decimal == ",":
-            points = [cell.replace(",", ".") for cell in cells]
-        try:
-            values = np.array([np.nan if cell in MISSING else float(cell) for cell in points])
-        except ValueError:
-            values = np.array([_float(cell.strip()) for cell in points])
-        wrong = np.isinf(values)
-        if any("_" in cell for cell in cells):
-            wrong |= ["_" in cell for cell in cells]  # Python's own 1_000
-        if wrong.any():
-            self._refuse(row, cells, column, wrong, "is not a number")
-        with np.errstate(invalid="ignore"):  # NaN compares as it should
-            wrong = np.abs(values) > LARGEST
-        if wrong.any():
-            self._refuse(row, cells, column, wrong, "is beyond %g, more than a reading can be; if "
-                         "it stands for a missing one, leave the cell empty" % LARGEST)
-        return values
-
-    def _labels(self, row, cells, column):
-        values = self._floats(row, cells, column)
-        wrong = (values != 0) & (values != 1)
-        if wrong.any():
-            self._refuse(row, cells, column, wrong, "is neither 0 nor 1")
-        return values.astype(np.int64)
-
-    def _check_decimals(self, row, columns, numbers):
-        """Find out whether a `;` file has decimal commas, and refuse one that has both."""
-        if self.separator != ";":
-            return
-        for number in numbers:
-            for offset_, cell in enumerate(columns[number]):
-                found = "," if "," in cell else "." if "." in cell else None
-                if found and self._decimal is None:
-                    self._decimal = found
-                if found and (found != self._decimal or "," in cell and "." in cell):
-                    raise UserError(
-                        "%s: row %d, column %s: %r has a %s, but the rows above have a decimal %s"
-                        % (self.name, row + offset_, self.header[number], cell,
-                           *(("comma", "point") if self._decimal == "." else ("point", "comma"))))
-
-    def _refuse(self, row, cells, column, wrong, what):
-        number = int(np.flatnonzero(wrong)[0])
-        raise UserError("%s: row %d, column %s: %r %s"
-                        % (self.name, row + number, column, cells[number], what))
+def text_log(name, pieces, form=Form()):
+    """The Log of a text that comes in pieces of bytes."""
+    return Log(name, Text(name, pieces, form), form)
 
 
-def open_log(path, task=None):
+def open_log(path, form=Form(), task=None):
     """The Log of a file; how far it is read is shown under the name of the task."""
-    return Log(path, shown_pieces(path, task) if task else file_pieces(path))
-
-
-def shown_pieces(path, task):
-    """file_pieces with progress at the terminal."""
-    size = os.path.getsize(path) if os.path.exists(path) else 0
-    return progress(file_pieces(path), task, total=-(-size // PIECE_BYTES))
-
-
-def file_pieces(path):
-    """Bytes of a file, a hundred kilobytes at a time."""
-    try:
-        with open(path, "rb") as file:
-            for piece in iter(lambda: file.read(PIECE_BYTES), b""):
-                yield piece
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
-
-
-def time_kind(cell):
-    """The kind of time that a cell looks like."""
-    try:
-        return epoch_kind(float(cell.replace(",", "."))) or "epoch_us"
-    except ValueError:
-        return "iso8601"
-
-
-def epoch_kind(number):
-    """The coarsest of EPOCHS by which a number lies before the year 5138, or None."""
-    return next((kind for kind, micro in EPOCHS.items() if abs(number) * micro < 1e17), None)
-
-
-def _moment(micro):
-    return np.datetime64(int(micro), "us").astype("datetime64[s]")
-
-
-def offset(zone):
-    """timedelta64 of Z, +01:00, +0100 or +01."""
-    if not zone or zone in ("Z", "UTC"):
-        return np.timedelta64(0, "m")
-    minutes = 60 * int(zone[1:3]) + int(zone[3:].lstrip(":") or 0)
-    return np.timedelta64(-minutes if zone[0] == "-" else minutes, "m")
-
-
-def _float(cell):
-    """The number in a cell; infinity where there is none."""
-    try:
-        return np.nan if cell in MISSING else float(cell)
-    except ValueError:
-        return np.inf
-
-
-def _lines(name, pieces):
-    """Lists of whole lines, as they come; bytes that are no UTF-8 survive as surrogates."""
-    rest = b""
-    for number, piece in enumerate(pieces):
-        if number == 0:
-            _refuse_encodings(name, piece)
-            piece = piece[3:] if piece.startswith(b"\xef\xbb\xbf") else piece
-        if b"\0" in piece:
-            raise UserError("%s holds zero bytes: a binary file, not a CSV file" % name)
-        rest += piece
-        end = rest.rfind(b"\n") + 1
-        if end:
-            yield rest[:end].decode("utf-8", "surrogateescape").split("\n")[:-1]
-            rest = rest[end:]
-        elif len(rest) > LONGEST_LINE:
-            raise UserError("%s is not a CSV file: a line is longer than a megabyte" % name)
-    if rest:
-        yield [rest.decode("utf-8", "surrogateescape")]
-
-
-def _refuse_encodings(name, piece):
-    if piece[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
-        raise UserError("%s is UTF-32: save it as UTF-8" % name)
-    if piece[:2] in (b"\xff\xfe", b"\xfe\xff") or (
-            len(piece) > 3 and piece[1::2][:20].count(0) == len(piece[1::2][:20])):
-        raise UserError("%s is UTF-16: save it as UTF-8" % name)
-
-
-def _header(name, line):
-    """(column names, separator) of the first line."""
-    if not line.strip():
-        raise UserError("%s is empty: a CSV file whose first line names the columns is needed"
-                        % name)
-    if "\r" in line.rstrip("\r"):
-        raise UserError("%s: line 1 ends in a carriage return alone: save the file with line feeds"
-                        % name)
-    separator = ";" if ";" in line else ","
-    for other, called in (("\t", "a tab"), ("|", "a |")):
-        if other in line and separator not in line:
-            raise UserError("%s: line 1 has %s, but neither , nor ; between the names of the "
-                            "columns" % (name, called))
-    try:
-        line.encode("utf-8")
-        header = [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
-    except UnicodeEncodeError:
-        raise UserError("%s: line 1 is not UTF-8: save the file as UTF-8" % name)
-    except csv.Error as error:
-        raise UserError("%s is not a CSV file: line 1: %s" % (name, error))
-    seen = set()
-    for number, column in enumerate(header, 1):
-        if not column:
-            raise UserError("%s: line 1: column %d has no name" % (name, number))
-        if column in seen:
-            raise UserError("%s: line 1: two columns are called %s" % (name, column))
-        if _ISO.fullmatch(column) or not np.isinf(_float(column)):
-            raise UserError("%s: line 1 must name the columns, but column %d is called %s"
-                            % (name, number, column))
-        seen.add(column)
-    return header, separator
+    table = read_table(path)
+    if table is None:
+        pieces = (files.zip_pieces(path) if path.lower().endswith(".zip") else
+                  files.shown_pieces(path, task) if task else files.file_pieces(path))
+        return text_log(path, pieces, form)
+    if form.columns:
+        if len(form.columns) != len(table.header):
+            raise UserError("%s has %d columns, but generate.log.columns names %d"
+                            % (path, len(table.header), len(form.columns)))
+        table.header = list(form.columns)
+    return Log(path, table, form)

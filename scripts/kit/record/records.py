@@ -1,47 +1,69 @@
 """Sensor records and event tables as CSV files.
 
 A record: first column `time` (ISO 8601, UTC), then one column per channel with its unit in the
-name; an empty cell is a missing sample. An event table: `start,end,kind,channels,severity`, where
-start and end are row numbers of the record, half open, and channels are joined by `+`.
+name; an empty cell is a missing sample. A column `session` may stand between: the samples of one
+number are unbroken, and between two of them nothing is known. An event table:
+`start,end,kind,channels,severity`, where start and end are row numbers of the record, half open,
+and channels are joined by `+`.
 """
 import contextlib
 import os
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import pandas as pd
 
 from kit.base.cli import UserError, atomic_path
-from kit.record.logs import Layout, file_pieces, open_log
+from kit.record.files import file_pieces
+from kit.record.logs import SESSION, Form, open_log
 from kit.record.timeline import coarsest, iso
 
 EVENT_COLUMNS = ["start", "end", "kind", "channels", "severity"]
 
 
 class Record(NamedTuple):
-    """One stretch of a multichannel sensor log."""
+    """Stretches of a multichannel sensor log: one, or several sessions."""
 
-    time: np.ndarray  # (n,) datetime64, UTC, equally spaced
+    time: np.ndarray  # (n,) datetime64, UTC, equally spaced within a session
     channels: list  # C names, each with its unit
     values: np.ndarray  # (n, C) float64, NaN where a sample is missing
+    session: Optional[np.ndarray] = None  # (n,) int64, rising; None for one session
+
+    @property
+    def bounds(self):
+        """Half-open row ranges of the sessions, [(start, stop), ...]."""
+        return session_bounds(self.session, len(self.time))
+
+
+def session_bounds(session, n):
+    """Half-open row ranges of the runs of one number in session (n,), or of the whole for None."""
+    if session is None:
+        return [(0, n)]
+    edges = [0] + (np.flatnonzero(np.diff(session)) + 1).tolist() + [n]
+    return list(zip(edges, edges[1:]))
 
 
 def read_record(path):
     """Read a record; UserError with file, row and column for what is not one."""
-    log = open_log(path, "read %s" % os.path.basename(path))
+    log = open_log(path, Form("iso8601"), "read %s" % os.path.basename(path))
     if len(log.header) < 2 or log.header[0] != "time":
         raise UserError("%s: the first column must be `time`, then one column per channel" % path)
-    channels = log.channels("iso8601")
+    if log.header[1] == SESSION:
+        log.form = log.form._replace(sessions=SESSION)
+    channels = log.channels()
     time, values = np.empty(0, "datetime64[us]"), np.empty((0, len(channels)))
-    n = 0
-    for block in log.blocks(Layout("iso8601", channels)):
+    n, session = 0, np.empty(0, np.int64)
+    for block in log.blocks(channels):
         if n == 0:  # as many as there are line ends left, and perhaps a last line without
             rows = sum(piece.count(b"\n") for piece in file_pieces(path))
             time, values = np.empty(rows, "datetime64[us]"), np.empty((rows, len(channels)))
+            session = np.empty(rows, np.int64)
+        session[n:n + len(block.time)] = block.session
         time[n:n + len(block.time)] = block.time
         values[n:n + len(block.time)] = block.values
         n += len(block.time)
-    return Record(coarsest(time[:n]), channels, values[:n])
+    return Record(coarsest(time[:n]), channels, values[:n],
+                  session[:n] if n and session[n - 1] else None)
 
 
 def write_record(path, record):
@@ -57,6 +79,8 @@ def record_writer(path):
         with open(partial, "w", encoding="utf-8", newline="") as file:
             def write(record):
                 table = pd.DataFrame(record.values, columns=record.channels)
+                if record.session is not None:
+                    table.insert(0, SESSION, record.session)
                 table.insert(0, "time", iso(record.time))
                 table.to_csv(file, index=False, header=not file.tell(), line_terminator="\n")
 

@@ -1,4 +1,5 @@
-"""From rows with times to equally spaced samples: gaps in the time axis become missing samples."""
+"""From rows with times to equally spaced samples: gaps in the time axis become missing samples,
+long ones begin a new session."""
 import numpy as np
 
 from kit.base.cli import UserError
@@ -9,57 +10,90 @@ DAY_S = 86400.0
 SIZE = 1 << 16  # samples in one block, however long the gap
 EPOCH = np.datetime64(0, "us")
 UNEVEN_ROWS = 8  # so many successive distances off the interval are another sampling rate
+LONGEST_GAP = 50  # samples; generate and detect take the length of a window
 
 
 class Timeline:
     """Places the rows of successive blocks on a grid of one sample interval.
 
     interval_s : seconds between samples; None takes the median of the first block
-    longest_gap : missing samples in a row that are allowed
+    longest_gap : missing samples in a row that are filled in; after a longer hole, and where the
+        blocks' own session changes, a new session begins on the next sample
     """
 
-    def __init__(self, interval_s=None, longest_gap=10000):
+    def __init__(self, interval_s=None, longest_gap=LONGEST_GAP):
         self.interval_s = interval_s
         self.longest_gap = longest_gap
-        self.gap_samples = 0
-        self._last_time, self._last_row = None, -1
+        self.gap_samples = self.sessions = 0
+        self._last_time, self._last_row, self._session, self._last_mark = None, -1, None, 0
         self._uneven = np.zeros(UNEVEN_ROWS - 1, int)
 
-    def place(self, block):
-        """Rows (n,) on the grid; UserError for times that are not those of a regular log."""
+    def spaced(self, block):
+        """Yield the Blocks of equally spaced samples up to a block's last row, see `equally_spaced`.
+        """
+        before = [np.array([self._last_row]), np.array([self._last_time], "datetime64[us]"),
+                  np.array([self._last_mark])]
+        rows, begins = self.place(block)
         if block.time is None:
-            rows = self._last_row + 1 + np.arange(len(block.values))
-            self._last_row = int(rows[-1])
-            return rows
-        rows = self._last_row + np.cumsum(self._steps(block))
-        self._last_time, self._last_row = block.time[-1], int(rows[-1])
-        return rows
+            interval = np.timedelta64(int(round(self.interval_s * 1e6)), "us")
+            block = block._replace(time=EPOCH + rows * interval)
+            self._last_time = block.time[-1]
+        self._last_mark = block.marks[-1]
+        session = self.sessions - 1 - int(begins.sum())
+        edges = [0] + [at for at in np.flatnonzero(begins) if at] + [len(rows)]
+        for a, b in zip(edges, edges[1:]):
+            part = cut(block, slice(a, b))
+            if begins[a]:
+                before, session = None, session + 1
+            if before is None:
+                before = (rows[a:a + 1] - 1, part.time[:1], part.marks[:1])
+            known = [np.concatenate(pair) for pair in zip(before, (rows[a:b], part.time, part.marks))]
+            for start in range(int(before[0][0]) + 1, int(rows[b - 1]) + 1, SIZE):
+                yield _stretch(part, known, start, min(start + SIZE, int(rows[b - 1]) + 1))._replace(
+                    session=session)
+
+    def place(self, block):
+        """(rows on the grid, whether a session begins there), (n,) each; UserError for times that
+        are not those of a regular log."""
+        fresh = block.session != self._session  # the first session is one too
+        self._session = block.session
+        if fresh:
+            self._last_time = None
+        if block.time is None:
+            steps, begins = np.ones(len(block.values), np.int64), np.zeros(len(block.values), bool)
+        else:
+            steps, begins = self._steps(block)
+            self._last_time = block.time[-1]
+        begins[0] |= fresh
+        rows = self._last_row + np.cumsum(steps)
+        self._last_row = int(rows[-1])
+        self.sessions += int(begins.sum())
+        return rows, begins
 
     def _steps(self, block):
-        """Distances (n,) of the rows from the rows before them, in whole intervals."""
+        """Distances (n,) of the rows from the rows before them, in whole intervals, and where a
+        hole is too long to be filled."""
         known = [] if self._last_time is None else [self._last_time]
         times = np.concatenate([np.array(known, "datetime64[us]"), block.time])
         seconds = np.diff(times) / np.timedelta64(1, "s")
         first = block.row + 1 - len(known)  # row of the first distance
         for row in np.flatnonzero(seconds <= 0)[:1]:
-            repeats = "" if seconds[row] < -3600 else (
-                "; if it is the hour that repeats in autumn, export times in UTC or with their zone")
-            self._refuse(block, [first + row], times, (
-                "has the same time as the row before it, {time}" if seconds[row] == 0 else
-                "has the time {time}, earlier than the row before it: sort the log by time")
-                + repeats)
+            self._refuse(block, [first + row], times, backwards(
+                seconds, row, self.interval_s, first + row == 1))
         if self.interval_s is None and len(seconds):
             self.interval_s = float(np.median(seconds))
         ratio = seconds / (self.interval_s or 1.0)
+        begins = ratio > self.longest_gap + 1.5
+        ratio[begins] = 1.0
         self._refuse(block, first + np.flatnonzero((ratio <= 0.5) | self._uneven_runs(ratio)),
                      times, "at {time} is not {interval:g} s after the row before it, the sample "
-                     "interval: two sampling rates")
-        self._refuse(block, first + np.flatnonzero(ratio > self.longest_gap + 1.5), times,
-                     "at {time} comes after a gap of more than {gap} samples of {interval:g} s, "
-                     "the longest that is filled")
+                     "interval: two sampling rates; generate.log.resample brings an uneven log to "
+                     "one interval")
         steps = np.maximum(np.rint(ratio), 1).astype(np.int64)
         self.gap_samples += int((steps - 1).sum())
-        return steps if known else np.concatenate([[1], steps])
+        if known:
+            return steps, begins
+        return np.concatenate([[1], steps]), np.concatenate([[False], begins])
 
     def _uneven_runs(self, ratio):
         """True on the last of UNEVEN_ROWS successive distances that are all longer than the
@@ -73,7 +107,33 @@ class Timeline:
         if len(rows):
             time = iso(times[rows[0] - block.row + len(times) - len(block.time):][:1])[0]
             raise UserError("%s: row %d " % (block.name, rows[0]) + what.format(
-                time=time, interval=self.interval_s, gap=self.longest_gap))
+                time=time, interval=self.interval_s))
+
+
+def backwards(seconds, at, interval_s, new_file):
+    """What is wrong with the distance number `at`, which is not positive, and the key to set."""
+    if new_file:
+        return ("has the time {time}, no later than the last one of the file before: where files "
+                "are recordings of their own, set generate.log.sessions to files; where they hold "
+                "the same rows, set generate.log.sort and duplicates")
+    back = -seconds[at]
+    if back == 0:
+        hourly = interval_s in (3600, 1800) or np.median(seconds) in (3600, 1800)
+        return ("has the same time as the row before it, {time}: set generate.log.duplicates to "
+                "first, last or mean; where a row is one reading of one sensor, set "
+                "generate.log.tag_column and value_column" + (
+                    "; if it is the hour that repeats in autumn, set generate.log.time_zone"
+                    if hourly else ""))
+    if (seconds <= 0).all() and len(seconds) > 1:
+        return ("has the time {time}, earlier than the row before it: the newest row comes first; "
+                "set generate.log.sort to true")
+    if back <= 3600:
+        return ("has the time {time}, earlier than the row before it: set generate.log.sort to "
+                "true; if it is the hour that repeats in autumn, set generate.log.time_zone, such "
+                "as Europe/Berlin, instead")
+    return ("has the time {time}, earlier than the row before it: sort the log by time, or set "
+            "generate.log.sort to true; where files are recordings of their own, set "
+            "generate.log.sessions to files")
 
 
 def coarsest(times):
@@ -93,21 +153,19 @@ def iso(times):
 def equally_spaced(blocks, timeline):
     """Blocks without holes: `row` counts samples from 0, and gaps are filled with missing ones.
 
+    `session` counts from 0; the samples of one are unbroken, and no block has samples of two.
     A sample in a gap is part of an event when the rows before and after it are. Without a time
     column the time counts from 1970.
     """
-    before = None
     for block in blocks:
-        rows = timeline.place(block)
-        if block.time is None:
-            interval = np.timedelta64(int(round(timeline.interval_s * 1e6)), "us")
-            block = block._replace(time=EPOCH + rows * interval)
-        if before is None:
-            before = (rows[:1] - 1, block.time[:1], block.marks[:1])
-        known = [np.concatenate(pair) for pair in zip(before, (rows, block.time, block.marks))]
-        for start in range(int(before[0][0]) + 1, int(rows[-1]) + 1, SIZE):
-            yield _stretch(block, known, start, min(start + SIZE, int(rows[-1]) + 1))
-        before = tuple(column[-1:] for column in known)
+        for stretch in timeline.spaced(block):
+            yield stretch
+
+
+def cut(block, rows):
+    """The block with some of its rows: a slice or a mask."""
+    return block._replace(time=None if block.time is None else block.time[rows],
+                          values=block.values[rows], marks=block.marks[rows])
 
 
 def _stretch(block, known, start, stop):

@@ -62,16 +62,27 @@ def model_input(record, scaler, path="the record"):
     if record.channels != scaler.channels:
         raise UserError("%s has the channels %s, but the model was trained on %s"
                         % (path, ", ".join(record.channels), ", ".join(scaler.channels)))
-    filled, last = np.empty(record.values.shape, np.float32), None
-    for start in range(0, len(filled), BLOCK):  # in pieces, for the memory of a long record
-        rows = slice(start, start + BLOCK)
-        filled[rows] = held(scaler.standardise(record.values[rows]), last)
-        last = filled[rows][-1]
+    filled = np.empty(record.values.shape, np.float32)
+    for first, stop in record.bounds:
+        last = None
+        for start in range(first, stop, BLOCK):  # in pieces, for the memory of a long record
+            rows = slice(start, min(start + BLOCK, stop))
+            filled[rows] = held(scaler.standardise(record.values[rows]), last)
+            last = filled[rows][-1]
     return filled
 
 
-def windows_and_next(samples, n_steps, stride=1):
-    """Windows (m, n_steps, C) and the sample after each (m, C), as views of samples (n, C)."""
+def windows_and_next(samples, n_steps, stride=1, bounds=None):
+    """Windows (m, n_steps, C) and the sample after each (m, C), as views of samples (n, C).
+
+    bounds : half-open row ranges of the sessions, which no window spans; then copies
+    """
+    if bounds is not None and len(bounds) > 1:
+        pairs = [windows_and_next(samples[a:b], n_steps, stride) for a, b in bounds
+                 if b - a > n_steps]
+        if not pairs:
+            raise UserError("no session is longer than a window of %d samples" % n_steps)
+        return tuple(np.concatenate(arrays) for arrays in zip(*pairs))
     if len(samples) <= n_steps:
         raise UserError("%d samples are too few for a window of %d and the sample after it"
                         % (len(samples), n_steps))

@@ -29,7 +29,8 @@ TABLES = {
     "SubGraph": [("tensors", "[Tensor]"), ("inputs", "[i32]"), ("outputs", "[i32]"),
                  ("operators", "[Operator]"), ("name", "string")],
     "Tensor": [("shape", "[i32]"), ("type", "i8"), ("buffer", "u32"), ("name", "string"),
-               ("quantization", "Quantization"), ("is_variable", "bool")],
+               ("quantization", "Quantization"), ("is_variable", "bool"), ("sparsity", "None"),
+               ("shape_signature", "[i32]")],
     "Quantization": [("min", "[f32]"), ("max", "[f32]"), ("scale", "[f32]"),
                      ("zero_point", "[i64]"), ("details_type", "u8"), ("details", "None"),
                      ("quantized_dimension", "i32")],
@@ -44,7 +45,12 @@ TABLES = {
 DEFAULTS = {("OperatorCode", "version"): 1, ("", "pot_scale_int16"): True}
 
 # Number in the union BuiltinOptions -> the fields of that options table.
+_WINDOW = [("padding", "i8"), ("stride_w", "i32"), ("stride_h", "i32")]
+_DILATION = [("dilation_w", "i32"), ("dilation_h", "i32")]
 OPTIONS = {
+    1: _WINDOW + [("activation", "i8")] + _DILATION,  # Conv2D
+    2: _WINDOW + [("depth_multiplier", "i32"), ("activation", "i8")] + _DILATION,  # Depthwise
+    5: _WINDOW + [("filter_width", "i32"), ("filter_height", "i32"), ("activation", "i8")],  # Pool
     8: [("activation", "i8"), ("weights_format", "i8"), ("keep_num_dims", "bool")],  # FullyConn.
     9: [("beta", "f32")],  # Softmax
     10: [("axis", "i32"), ("activation", "i8")],  # Concatenation
@@ -67,14 +73,15 @@ OPTIONS = {
     75: [("alpha", "f32")], 78: [], 79: [("num_splits", "i32")], 81: [],  # ..., ReverseV2
 }
 BUILTIN = {
-    0: "ADD", 2: "CONCATENATION", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 18: "MUL",
+    0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D",
+    6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 17: "MAX_POOL_2D", 18: "MUL",
     19: "RELU", 21: "RELU6", 22: "RESHAPE", 25: "SOFTMAX", 28: "TANH", 34: "PAD", 36: "GATHER",
     39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 42: "DIV", 43: "SQUEEZE",
     44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 47: "EXP", 49: "SPLIT", 53: "CAST",
-    55: "MAXIMUM", 57: "MINIMUM", 59: "NEG", 65: "SLICE", 69: "TILE", 70: "EXPAND_DIMS", 73: "LOG",
-    75: "SQRT", 76: "RSQRT", 83: "PACK", 88: "UNPACK", 92: "SQUARE", 98: "LEAKY_RELU", 101: "ABS",
-    102: "SPLIT_V", 105: "REVERSE_V2", 111: "ELU", 114: "QUANTIZE",
-}
+    55: "MAXIMUM", 57: "MINIMUM", 59: "NEG", 61: "GREATER", 62: "GREATER_EQUAL", 64: "SELECT",
+    65: "SLICE", 69: "TILE", 70: "EXPAND_DIMS", 73: "LOG", 74: "SUM", 75: "SQRT", 76: "RSQRT",
+    83: "PACK", 88: "UNPACK", 92: "SQUARE", 98: "LEAKY_RELU", 101: "ABS", 102: "SPLIT_V",
+    105: "REVERSE_V2", 111: "ELU", 114: "QUANTIZE"}
 
 
 def op_name(code):
@@ -120,11 +127,13 @@ class _Reader:
         if vtable < 0:
             raise ValueError("a table's fields would stand before the file")
         self.spend(8)
-        size = struct.unpack_from("<H", self.data, vtable)[0]
+        size, length = struct.unpack_from("<HH", self.data, vtable)
+        offsets = struct.unpack_from("<%dH" % max(size // 2 - 2, 0), self.data, vtable + 4)
+        if size < 4 or size % 2 or length < 4 or at + length > len(self.data) or any(
+                offset and not 4 <= offset < length for offset in offsets):
+            raise ValueError("the fields of a table are outside of it")
         table = {}
-        for number, (field, kind) in enumerate(fields):
-            slot = 4 + 2 * number
-            offset = struct.unpack_from("<H", self.data, vtable + slot)[0] if slot < size else 0
+        for (field, kind), offset in zip(fields, offsets):
             if offset:
                 table[field] = self.field(at + offset, kind, table)
         return table

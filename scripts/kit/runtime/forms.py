@@ -22,3 +22,23 @@ FORMS = {form.name: form for form in (
 def by_first_input(name):
     """The Form of a file whose first input has this name; None when it is none of ours."""
     return next((form for form in FORMS.values() if form.first_input == name), None)
+
+
+def several(values):
+    """What goes in or comes out as a list, also where it is one array."""
+    return list(values) if isinstance(values, (list, tuple)) else [values]
+
+
+def alone(values):
+    """The one array of a list of one; the list itself where there are more."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def data_of(ends):
+    """The inputs or outputs of a description that are no states."""
+    return [item for item in ends if item["role"] != "state"]
+
+
+def states_of(ends):
+    """The states among the inputs or outputs of a description; both sides have one order."""
+    return [item for item in ends if item["role"] == "state"]

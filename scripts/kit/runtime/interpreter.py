@@ -6,14 +6,27 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
+import functools
 import os
 
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.runtime import verifier
-from kit.runtime.forms import FORMS, by_first_input
+from kit.runtime import flatbuffer, verifier
+from kit.runtime.forms import FORMS, alone, by_first_input, several
 from kit.runtime.runtimes import RUNTIMES, interpreter_class
+
+
+def _refusing(method):
+    """Let what a runtime says while it runs be one sentence, too."""
+    @functools.wraps(method)
+    def said(*arguments):
+        try:
+            return method(*arguments)
+        except (ValueError, RuntimeError) as error:
+            raise UserError("the runtime gives this file up: %s" % " ".join(
+                str(error).split())[:200])
+    return said
 
 
 class Model:
@@ -28,49 +41,69 @@ class Model:
         self.runtime, self._interpreter = _running(source, runtime, threads)
         self.inputs = [_Tensor(item) for item in self._interpreter.get_input_details()]
         self.outputs = [_Tensor(item) for item in self._interpreter.get_output_details()]
-        name = self.inputs[0].name.split(":")[0].replace("serving_default_", "")
-        form = by_first_input(name)
-        if form is None:
-            raise UserError("%s: the first input is '%s', not one of %s; this file was not made by "
-                            "the convert script" % (_name(source), name, ", ".join(
-                                sorted(form.first_input for form in FORMS.values()))))
-        self.form = form.name
-        self.input_shape = self.inputs[0].shape[1:]
-        self._states = self.inputs[1:]
-        self._routes = [(before.index, after.index, _requantizer(after, before))
-                        for before, after in zip(self._states, self.outputs[1:])]
+        self.form = _form(source, self.inputs)
+        after = {item.plain: item for item in self.outputs}
+        self._states = [item for item in self.inputs if "next_" + item.plain in after]
+        self._data = [item for item in self.inputs if item not in self._states]
+        following = [after["next_" + item.plain] for item in self._states]
+        self._results = [item for item in self.outputs if item not in following]
+        self.input_shape = self._data[0].shape[1:]
+        self._routes = [(before.index, item.index, _requantizer(item, before))
+                        for before, item in zip(self._states, following)]
         self.reset()
 
+    @_refusing
     def predict(self, windows):
-        """float32 (n, T, C), each from the zero state -> float32 (n, ...); window and fused."""
+        """float32 (n, T, C), each from the zero state -> float32 (n, ...); window and fused.
+
+        A list of arrays for a model of several inputs, and of one of several outputs.
+        """
         self._expect(windows, not FORMS[self.form].streams, "predict", "stream")
-        run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
-        quantized = source.quantized(windows)
-        found = np.empty((len(windows),) + result.shape[1:], result.dtype)
-        for number in range(len(windows)):
+        run = self._interpreter
+        sources, found = self._prepared(windows)
+        for number in range(len(found[0])):
             if self.form == "fused":
                 run.reset_all_variables()
-            run.set_tensor(source.index, quantized[number:number + 1])
+            for source, values in sources:
+                run.set_tensor(source, values[number:number + 1])
             run.invoke()
-            found[number] = run.get_tensor(result.index)[0]
-        return result.dequantized(found)
+            for values, result in zip(found, self._results):
+                values[number] = run.get_tensor(result.index)[0]
+        return self._given(found)
 
+    @_refusing
     def stream(self, samples):
-        """float32 (n, C) -> float32 (n, ...): the output after each sample; the state is kept."""
+        """float32 (n, C) -> float32 (n, ...): the output after each sample; the state is kept.
+
+        A list of arrays for a model of several inputs, and of one of several outputs.
+        """
         self._expect(samples, FORMS[self.form].streams, "stream", "predict")
-        run, source, result = self._interpreter, self.inputs[0], self.outputs[0]
-        quantized = source.quantized(samples)
-        found = np.empty((len(samples),) + result.shape[1:], result.dtype)
+        run = self._interpreter
+        sources, found = self._prepared(samples)
         set_tensor, get_tensor, invoke = run.set_tensor, run.get_tensor, run.invoke
-        for number in range(len(samples)):
-            set_tensor(source.index, quantized[number:number + 1])
+        results = [(values, result.index) for values, result in zip(found, self._results)]
+        for number in range(len(found[0])):
+            for source, values in sources:
+                set_tensor(source, values[number:number + 1])
             for (into, _, _), value in zip(self._routes, self._held):
                 set_tensor(into, value)
             invoke()
-            found[number] = get_tensor(result.index)[0]
+            for values, result in results:
+                values[number] = get_tensor(result)[0]
             self._held = [get_tensor(after) if convert is None else convert(get_tensor(after))
                           for _, after, convert in self._routes]
-        return result.dequantized(found)
+        return self._given(found)
+
+    def _prepared(self, given):
+        """[(input's index, its values), ...] and empty arrays for the outputs."""
+        arrays = several(given)
+        sources = [(item.index, item.quantized(values))
+                   for item, values in zip(self._data, arrays)]
+        return sources, [np.empty((len(arrays[0]),) + item.shape[1:], item.dtype)
+                         for item in self._results]
+
+    def _given(self, found):
+        return alone([item.dequantized(values) for item, values in zip(self._results, found)])
 
     def reset(self):
         """Back to the zero state, before the first sample of a stream."""
@@ -80,9 +113,14 @@ class Model:
     def _expect(self, array, right, asked, other):
         if not right:
             raise UserError("a %s model has no %s(); use %s()" % (self.form, asked, other))
-        if tuple(array.shape[1:]) != tuple(self.input_shape):
-            raise UserError("the model takes %s, not %s, per item"
-                            % (tuple(self.input_shape), tuple(array.shape[1:])))
+        arrays = several(array)
+        if len(arrays) != len(self._data):
+            raise UserError("the model takes %d arrays (%s), not %d" % (
+                len(self._data), ", ".join(item.plain for item in self._data), len(arrays)))
+        for item, values in zip(self._data, arrays):
+            if tuple(values.shape[1:]) != item.shape[1:]:
+                raise UserError("the model takes %s, not %s, per item"
+                                % (item.shape[1:], tuple(values.shape[1:])))
 
 
 class _Tensor:
@@ -90,6 +128,7 @@ class _Tensor:
 
     def __init__(self, details):
         self.name, self.index = details["name"], details["index"]
+        self.plain = self.name.split(":")[0].replace("serving_default_", "")
         self.dtype = np.dtype(details["dtype"])
         self.shape = tuple(int(size) for size in details["shape"])
         self.scale, self.zero_point = details["quantization"]
@@ -99,17 +138,37 @@ class _Tensor:
             self._scale, self._zero_point = np.float32(self.scale), np.float32(self.zero_point)
 
     def quantized(self, values):
-        """float32 -> the tensor's type, rounded and saturated."""
-        if self.dtype == np.float32:
-            return np.ascontiguousarray(values, np.float32)
+        """float32 -> the tensor's type, rounded and saturated; whole numbers as they are."""
+        if self.dtype == np.float32 or not self.scale:
+            return np.ascontiguousarray(values, self.dtype)
         steps = np.rint(np.asarray(values, np.float32) / self._scale) + self._zero_point
         return np.minimum(np.maximum(steps, self._low), self._high).astype(self.dtype)
 
     def dequantized(self, values):
         """The tensor's type -> float32."""
-        if self.dtype == np.float32:
+        if self.dtype == np.float32 or not self.scale:
             return values
         return (values.astype(np.float32) - self._zero_point) * self._scale
+
+
+def _form(source, inputs):
+    """The name of a file's form: by the name of its only input, else by what it holds."""
+    form = by_first_input(inputs[0].plain)
+    if form is not None:
+        return form.name
+    if len(inputs) == 1:
+        raise UserError("%s: the first input is '%s', not one of %s; this file was not made by "
+                        "the convert script" % (_name(source), inputs[0].plain, ", ".join(
+                            sorted(form.first_input for form in FORMS.values()))))
+    model = flatbuffer.read(_content(source))
+    graph, = model["subgraphs"]
+    names = {graph["tensors"][place]["name"] for place in graph["inputs"]}
+    if any("next_" + name in {graph["tensors"][place]["name"] for place in graph["outputs"]}
+           for name in names):
+        return "step"
+    fused = any(flatbuffer.op_name(code.get("builtin_code", 0)) == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+                for code in model["operator_codes"])
+    return "fused" if fused else "window"
 
 
 def _requantizer(after, before):

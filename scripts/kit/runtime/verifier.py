@@ -26,7 +26,7 @@ OUTPUT_SCALE = {
 SAME_SHAPE = ("LOGISTIC", "TANH", "SOFTMAX", "RELU", "RELU6", "EXP", "NEG", "LOG", "SQRT", "RSQRT",
               "SQUARE", "LEAKY_RELU", "ABS", "ELU", "QUANTIZE", "DEQUANTIZE", "CAST", "REVERSE_V2")
 BROADCAST = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM")
-REGROUPED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE")
+REGROUPED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 COUNTS = {  # operator -> (inputs, outputs), None for any
     "CONCATENATION": (None, 1), "SPLIT": (2, None), "PACK": (None, 1), "UNPACK": (1, None),
     "SPLIT_V": (3, None), "FULLY_CONNECTED": ((2, 3), 1), "RESHAPE": ((1, 2), 1),
@@ -182,7 +182,16 @@ def _operator_problems(model, graph):
         known, written = known | after, written | after
     found += ["output tensor %d of the graph is never computed" % place
               for place in graph["outputs"] if int(place) not in known]
-    return found
+    return found or _idle(graph)
+
+
+def _idle(graph):
+    """Operators whose outputs nothing reads: XNNPACK ends its process on one."""
+    read = {int(place) for operator in graph["operators"] for place in operator.get("inputs", ())}
+    read |= {int(place) for place in graph["outputs"]}
+    return ["nothing reads what operator %d computes" % number
+            for number, operator in enumerate(graph["operators"])
+            if not read & {int(place) for place in operator["outputs"]}]
 
 
 def operator_name(code):
@@ -235,6 +244,8 @@ def _kind_problems(model, name, operator, tensors):
         texts = ["it turns %s into %s" % (shape_of(inputs[0]), shape_of(outputs[0]))]
     elif name in BROADCAST:
         texts = _broadcast(inputs, outputs[0])
+    elif name in CUT and not any("shape_signature" in tensor for tensor in tensors):
+        texts = _cut(model, name, inputs, outputs[0], operator.get("options", {}))
     return texts or _value_problems(name, inputs, outputs)
 
 
@@ -293,6 +304,65 @@ def _split(model, inputs, outputs, options):
     fits = wanted[axis[0]] * len(outputs) == whole[axis[0]]
     return [] if fits and all(part == wanted for part in parts) else [
         "it splits %s into %s" % (whole, parts)]
+
+
+def _cut(model, name, inputs, output, options):
+    """Whether constant arguments stay inside the input, and give the output's shape."""
+    arguments = [np.frombuffer(constant(model, tensor), "<i4") for tensor in inputs[1:]]
+    whole, wanted = shape_of(inputs[0]), shape_of(output)
+    if any(tensor.get("type", 0) != INT32 for tensor in inputs[1:]):
+        return ["an argument is no int32"]
+    if not all(argument.size for argument in arguments):
+        return []  # computed while it runs
+    try:
+        found = list(CUT[name](np.broadcast_to(0, whole), options, *arguments))
+    except (ValueError, IndexError, TypeError, np.AxisError) as error:
+        return ["its arguments do not fit %s: %s" % (whole, " ".join(str(error).split()))]
+    return [] if found == wanted else ["it makes %s of %s; its arguments say %s" % (
+        wanted, whole, found)]
+
+
+def _strided(values, options, begin, end, stride):
+    if len({len(begin), len(end), len(stride), values.ndim}) > 1 or not stride.all():
+        raise ValueError("begin, end and stride for each axis")
+    if any(abs(int(place)) > size for ends in (begin, end) for place, size in zip(
+            ends, values.shape)) and not options.get("end_mask", 0):
+        raise ValueError("a place outside")
+    pieces = []
+    for axis, (first, last, step) in enumerate(zip(begin, end, stride)):
+        masks = {key: options.get(key + "_mask", 0) >> axis & 1 for key in (
+            "begin", "end", "shrink_axis")}
+        pieces.append(int(first) if masks["shrink_axis"] else slice(
+            None if masks["begin"] else int(first), None if masks["end"] else int(last), int(step)))
+    return values[tuple(pieces)].shape
+
+
+def _slice(values, options, begin, size):
+    whole = np.array(values.shape)
+    if len(begin) != len(whole) or len(size) != len(whole):
+        raise ValueError("begin and size for each axis")
+    found = np.where(size == -1, whole - begin, size)
+    if (begin < 0).any() or (found < 0).any() or (begin.astype(int) + found > whole).any():
+        raise ValueError("a place outside")
+    return found
+
+
+def _padded(values, options, paddings):
+    around = paddings.reshape(values.ndim, 2).astype(int)
+    if (around < 0).any():
+        raise ValueError("less than nothing around")
+    return values.shape + around.sum(axis=1)
+
+
+def _mean(values, options, axes):
+    return values.mean(axis=tuple(map(int, axes)), keepdims=options.get("keep_dims", False)).shape
+
+
+CUT = {  # operator -> function from its input and constant arguments to the output's shape
+    "STRIDED_SLICE": _strided, "SLICE": _slice, "PAD": _padded, "MEAN": _mean,
+    "TRANSPOSE": lambda values, options, order: values.transpose(order).shape,
+    "TILE": lambda values, options, times: np.array(values.shape) * times,
+}
 
 
 def _broadcast(inputs, output):

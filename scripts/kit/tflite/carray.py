@@ -2,6 +2,8 @@
 import os
 import re
 
+from kit.runtime.forms import states_of
+
 LINE = 16  # bytes of the model per line
 
 
@@ -54,4 +56,4 @@ def _ends(prefix, end, items):
 def _states_agree(facts):
     """True when every state has one scale, so that the bytes can be handed on."""
     return all(before.get(key) == after.get(key) for key in ("scale", "zero_point")
-               for before, after in zip(facts["inputs"][1:], facts["outputs"][1:]))
+               for before, after in zip(states_of(facts["inputs"]), states_of(facts["outputs"])))

@@ -1,5 +1,6 @@
 """1.15's converter from a frozen graph to a .tflite, and what to make sure of in the result."""
 import collections
+import contextlib
 import faulthandler
 import os
 import pickle
@@ -10,6 +11,7 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.base.digest import sha256_of
 from kit.runtime import flatbuffer, verifier
+from kit.runtime.forms import states_of
 from kit.runtime.precisions import PRECISIONS
 from kit.tf.tf115 import quiet_stderr, tf
 
@@ -41,7 +43,8 @@ def converted(pb_path, signature, dynamic=False):
     if dynamic:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
-        return flatbuffer.read(converter.convert())
+        with _forking():
+            return flatbuffer.read(converter.convert())
     except (_toco.ConverterError, ValueError) as error:
         raise UserError("%s: 1.15's converter refuses this graph: %s"
                         % (os.path.basename(pb_path), _reason(error)))
@@ -96,8 +99,15 @@ def _answer(writer, convert, args, kwargs):
     os._exit(0)
 
 
-_toco._toco_from_proto_bin = ""  # toco in this process, not as a subprocess found on PATH
-_toco.toco_convert_protos = _in_child(_toco.toco_convert_protos)
+@contextlib.contextmanager
+def _forking():
+    """The converter with toco in a forked child, not as a program that it looks for on PATH."""
+    before = _toco._toco_from_proto_bin, _toco.toco_convert_protos
+    _toco._toco_from_proto_bin, _toco.toco_convert_protos = "", _in_child(before[1])
+    try:
+        yield
+    finally:
+        _toco._toco_from_proto_bin, _toco.toco_convert_protos = before
 
 
 # --- the file ---------------------------------------------------------------------------------
@@ -165,13 +175,14 @@ def _kind(model, operator):
     return flatbuffer.op_name(code.get("builtin_code", 0))
 
 
-def facts(data, form, precision):
+def facts(data, form, precision, signature):
     """What the .json beside a .tflite holds of the file itself."""
     model = flatbuffer.read(data)
     graph, = model["subgraphs"]
     found = {"form": form, "precision": precision, "size_bytes": len(data),
              "sha256": sha256_of(data),
-             "inputs": _ends(graph, "inputs"), "outputs": _ends(graph, "outputs"),
+             "inputs": _ends(graph, "inputs", signature),
+             "outputs": _ends(graph, "outputs", signature),
              "operators": operator_list(model)}
     if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
         found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
@@ -181,7 +192,7 @@ def facts(data, form, precision):
         verifier.checked(data)  # scales that the runtimes take for granted
         found["states_keep_their_scale"] = all(
             (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
-            for before, after in zip(found["inputs"][1:], found["outputs"][1:]))
+            for before, after in zip(states_of(found["inputs"]), states_of(found["outputs"])))
     return found
 
 
@@ -195,13 +206,15 @@ def check_types(model, precision):
                             % (number, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
 
 
-def _ends(graph, end):
-    found = []
+def _ends(graph, end, signature):
+    found, described = [], {item["name"]: item for item in signature[end]}
     for number, place in enumerate(graph[end]):
         tensor = graph["tensors"][place]
         item = {"name": tensor["name"], "number": number, "index": int(place),
                 "shape": [int(size) for size in tensor["shape"]],
                 "type": flatbuffer.TYPES[tensor.get("type", 0)]}
+        item.update((key, described[item["name"]][key]) for key in ("role", "layer")
+                    if key in described[item["name"]])
         if "quantization" in tensor:
             item["scale"] = float("%.9g" % tensor["quantization"]["scale"][0])
             item["zero_point"] = int(tensor["quantization"]["zero_point"][0])

@@ -65,13 +65,15 @@ def forecaster(tmp_path_factory):
 def trained(forecaster, tmp_path_factory):
     """form -> Trained."""
     from kit.network.description import read_network
+    from kit.network.files.keras_file import read_keras
     from kit.network.forms import frozen
     from kit.network.parity import Reference
     from kit.runtime import flatbuffer
     from kit.tflite import toco
 
     path, samples = forecaster
-    network, reference, found = read_network(path), Reference(path, samples), {}
+    file = read_keras(path)
+    network, reference, found = read_network(file), Reference(file, samples), {}
     for form in ("step", "window"):
         graph = frozen(network, form, None if form == "step" else STEPS)
         frozen_path = tmp_path_factory.mktemp("trained") / (form + ".pb")

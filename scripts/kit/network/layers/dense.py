@@ -12,14 +12,14 @@ class Dense(Pointwise):
         return Layer("Dense", name, options, dict(zip(("kernel", "bias"), arrays)))
 
     def array_counts(self, config):
-        return 1 + config["use_bias"], 0
+        return 1 + bool(config.get("use_bias", True)), 0
 
     def shape(self, layer, shape):
-        return shape[:-1] + (layer.options["units"],)
+        return tuple(shape[:-1]) + (layer.options["units"],)
 
-    def check(self, path, layer, shape):
+    def check(self, path, layer, shapes):
         units = layer.options["units"]
-        check_arrays(path, layer, {"kernel": (shape[-1], units), "bias": (units,)}, ["kernel"])
+        check_arrays(path, layer, {"kernel": (shapes[0][-1], units), "bias": (units,)}, ["kernel"])
 
     def apply(self, ops, layer, x):
         kernel = layer.weights["kernel"]
@@ -30,4 +30,4 @@ class Dense(Pointwise):
 KINDS = {"Dense": Dense()}
 KINDS.update((name, Dropped()) for name in (
     "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
-    "ActivityRegularization"))
+    "SpatialDropout2D", "ActivityRegularization"))

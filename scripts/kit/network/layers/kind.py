@@ -21,11 +21,15 @@ class Layer(NamedTuple):
 
 
 class Kind:
-    """A kind of layer that keeps shapes, has no weights and no states: the base of all others."""
+    """A kind of layer with one input and one output that works over all axes at once.
+
+    Shapes are without the batch; None stands for an open axis.
+    """
 
     recurrent = False
+    takes_steps = False  # the first axis of what comes in is steps, whatever the model is
 
-    # --- the .h5 ---
+    # --- the file ---
 
     def read(self, path, name, config, arrays):
         """The Layer of a Keras description; None for one that does nothing at inference."""
@@ -35,31 +39,62 @@ class Kind:
         """How many arrays the file holds: (trainable, others), as if the layer were trainable."""
         return 0, 0
 
-    # --- shapes, without the batch; None stands for an open axis ---
+    def outputs(self, layer):
+        """How many values the layer makes."""
+        return 1
+
+    def takes_state(self, place):
+        """Whether the input in this place is an initial state."""
+        return False
+
+    def limit(self, layer):
+        """One more than the largest whole number that the layer looks up; None for other layers."""
+        return None
+
+    # --- shapes ---
 
     def shape(self, layer, shape):
         """The output's shape for an input's."""
         return shape
 
-    def step_shape(self, layer, shape):
-        """The same of one step, in the step form."""
-        return self.shape(layer, shape)
+    def shapes(self, layer, shapes):
+        """The shapes of all outputs for those of all inputs."""
+        return [self.shape(layer, shapes[0])]
 
-    def check(self, path, layer, shape):
-        """UserError where the layer cannot take this shape, or its arrays do not fit it."""
+    def check(self, path, layer, shapes):
+        """UserError where the layer cannot take these shapes, or its arrays do not fit them."""
+
+    # --- masks: of a sequence, which steps count ---
+
+    def masks(self, layer, masked):
+        """Whether the output carries a mask, for whether the inputs do."""
+        return masked[0]
+
+    def check_mask(self, path, layer):
+        """UserError where the layer takes no sequence with a mask, as Keras says."""
+        raise UserError("%s: layer '%s' is %s after a mask, which Keras does not support either"
+                        % (path, layer.name, layer.kind))
+
+    def mask(self, call):
+        """The output's mask: as call.masks."""
+        return call.masks[0]
 
     # --- forms ---
 
-    def states(self, layer):
+    def states(self, layer, shape):
         """What the step form carries from one call to the next: [(name, shape), ...]."""
         return []
 
-    def no_step(self, layer, after_end):
+    def keeps_steps(self, layer, shapes):
+        """Whether the output has the steps of the input, one for one."""
+        return False
+
+    def no_step(self, layer, timed, shapes):
         """Why there is no step form ("is Flatten over the steps, which ..."); None where there is.
 
-        after_end : an earlier layer has made one vector of the sequence
+        timed : of each input, whether it comes step by step
         """
-        return None
+        return "is %s over the steps, which %s" % (layer.kind, WHOLE) if any(timed) else None
 
     def no_fused(self, layer):
         """(why there is no fused form, what else would help); None where there is."""
@@ -70,7 +105,10 @@ class Kind:
         return []
 
     def window(self, call):
-        """The output in the window form: a tensor (n, ...), or a list of T tensors (n, C)."""
+        """The output in the window form: a tensor (n, ...), or a list of T tensors (n, ...).
+
+        A tuple of them where the layer has several outputs.
+        """
         raise NotImplementedError
 
     def step(self, call):
@@ -81,8 +119,52 @@ class Kind:
         """The output in the fused form: a tensor (n, ...)."""
         return self.window(call)
 
+    # --- the reference ---
 
-class Pointwise(Kind):
+    def twin(self, keras, layer, values, timed):
+        """What Keras computes at each step: values and output have a time axis, timed or not.
+
+        keras : the module tf.keras
+        layer : the Keras layer, of the model as it was saved
+        """
+        copy = same(layer)
+        return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
+
+
+def same(layer, **changes):
+    """A new Keras layer of the same description; its weights are set when it is built."""
+    config = dict(layer.get_config(), **changes)
+    config.pop("batch_input_shape", None)
+    config.pop("name", None)
+    return layer.__class__.from_config(config)
+
+
+def as_batch(keras, copy, values, after):
+    """A Lambda and its output: a layer without weights on each step of several (n, T, ...)."""
+    backend = keras.backend
+
+    def apply(given):
+        steps = backend.shape(given[0])[1]
+        rows = [backend.reshape(x, (-1,) + tuple(x.shape.as_list()[2:])) for x in given]
+        return backend.reshape(copy(rows), (-1, steps) + tuple(after))
+    layer = keras.layers.Lambda(apply, output_shape=(None,) + tuple(after))
+    return layer, layer(values)
+
+
+class StepByStep(Kind):
+    """A kind that treats each step by itself."""
+
+    def keeps_steps(self, layer, shapes):
+        return True
+
+    def no_step(self, layer, timed, shapes):
+        return None
+
+    def check_mask(self, path, layer):
+        pass
+
+
+class Pointwise(StepByStep):
     """A kind that works on vectors, along the last axis of whatever comes."""
 
     def apply(self, ops, layer, x):
@@ -101,47 +183,48 @@ class Dropped(Kind):
         return None
 
 
-class Recurrence(NamedTuple):
-    """What the quantizer needs to know of steps that were built: which tensor plays which part.
-
-    A step's scope and the name given here are the name of a tensor of the graph.
-    """
-
-    scopes: list  # of each step, in order; [""] in the step form, whose names are whole
-    joined: list = []  # tensors in which a state stands beside what enters, the state last
-    doubled: str = None  # 2 s of a candidate 2 s - 1, where s is a sigmoid,
-    candidate: str = None  # the candidate itself,
-    state: str = None  # the cell state to which it is added through its gate,
-    first_state: str = None  # and the same at a window's first step, where there was none before
-
-
 class Call(NamedTuple):
     """One use of a layer in a graph."""
 
     ops: object  # the module kit.network.ops
     layer: Layer
-    value: object  # what comes in: a tensor (n, ...), or a list of T tensors (n, C)
-    before: tuple  # its shape
-    after: tuple  # the output's shape
+    values: list  # what comes in: tensors (n, ...), or lists of T tensors (n, ...)
+    sizes: list  # their shapes
+    afters: list  # the outputs' shapes
+    masks: list  # of each value: None, or a list of T masks (n, 1); in the step form one (n, 1)
+    made: object = None  # the output's mask
     states: list = []  # the step form: what is carried, tensors
+    timed: list = []  # the step form: of each value, whether it is one step of a sequence
     noted: dict = {}  # the fused form: name of a stand-in -> names of the op's inputs
-    recurrences: list = []  # window and step: to which what was built is appended
+
+    @property
+    def before(self):
+        return self.sizes[0]
+
+    @property
+    def after(self):
+        return self.afters[0]
 
     @property
     def tensor(self):
         """What comes in as one tensor (n, ...)."""
-        return self.ops.joined(self.value, self.before)
+        return self.ops.joined(self.values[0], self.sizes[0])
+
+    @property
+    def tensors(self):
+        """All that comes in, each as one tensor."""
+        return [self.ops.joined(*pair) for pair in zip(self.values, self.sizes)]
 
     @property
     def steps(self):
-        """What comes in as a list of T tensors (n, C)."""
-        return self.ops.steps(self.value, self.before)
+        """What comes in as a list of T tensors (n, ...)."""
+        return self.ops.steps(self.values[0], self.sizes[0])
 
 
 def check_arrays(path, layer, wanted, needed):
     """UserError unless the layer has the arrays that it needs, in the wanted shapes."""
     if not set(needed) <= set(layer.weights) or any(
-            array.shape != wanted[key] for key, array in layer.weights.items()):
+            array.shape != tuple(wanted[key]) for key, array in layer.weights.items()):
         raise UserError("%s: the weights of layer '%s' do not have the shapes that its description "
                         "asks for; the file is damaged" % (path, layer.name))
 
@@ -152,3 +235,10 @@ def check_axis(path, layer, shape, does="works along"):
     if axis not in (-1, len(shape)):
         raise UserError("%s: layer '%s' %s axis %s; the last axis is supported"
                         % (path, layer.name, does, axis))
+
+
+def check_rank(path, layer, shape, rank, what):
+    """UserError unless what comes in has this rank, without the batch."""
+    if len(shape) != rank:
+        raise UserError("%s: layer '%s' is %s and gets %s per item; it takes %s"
+                        % (path, layer.name, layer.kind, tuple(shape), what))

@@ -10,7 +10,8 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
-from kit.network.layers.kind import Kind, Layer, Recurrence, WHOLE, check_arrays
+from kit.network.roles import note, note_step, note_steps, parts_noted
+from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
 
 FUSED_ACTIVATIONS = ("tanh", "relu", "linear")
 # Of the op's 20 inputs: x, four kernels, four recurrent kernels, four biases, h and c.
@@ -18,9 +19,13 @@ FUSED_INPUTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19]
 
 
 class Recurrent(Kind):
-    """h(t) = cell(x(t), states(t - 1)); states[0] is the output."""
+    """h(t) = cell(x(t), states(t - 1)); states[0] is the output.
 
-    recurrent = True
+    A masked step leaves the states, and so the output, as they are. Inputs after the first are
+    initial states; with return_state the last states are outputs after the first.
+    """
+
+    recurrent = takes_steps = True
     gates = None  # how many blocks of units stand side by side in the kernels
     carried = ("h",)
 
@@ -28,41 +33,70 @@ class Recurrent(Kind):
         """A function (x, states) -> new states."""
         raise NotImplementedError
 
+    # --- the file ---
+
     def read(self, path, name, config, arrays):
-        if config.get("return_state"):
-            raise UserError("%s: layer '%s' has return_state=True, which makes a model of several "
-                            "outputs; set it to False" % (path, name))
         if config.get("time_major"):
             raise UserError("%s: layer '%s' has time_major=True; rebuild it with the batch first"
                             % (path, name))
         options = {
-            "units": config["units"],
             "activation": activation(path, name, config["activation"]),
             "return_sequences": bool(config.get("return_sequences")),
+            "return_state": bool(config.get("return_state")),
             "go_backwards": bool(config.get("go_backwards")),
+            "zero_output": bool(config.get("zero_output_for_mask")),
         }
         options.update(self.more_options(path, name, config))
         kind = type(self).__name__
         return Layer(kind, name, options, dict(zip(("kernel", "recurrent", "bias"), arrays)))
 
     def more_options(self, path, name, config):
-        return {}
+        found = {"units": config["units"]}
+        if self.gates > 1:
+            gate = config.get("recurrent_activation", "hard_sigmoid")
+            found["recurrent_activation"] = activation(path, name, gate)
+        return found
 
     def array_counts(self, config):
-        return 2 + config["use_bias"], 0
+        return 2 + bool(config.get("use_bias", True)), 0
 
-    def shape(self, layer, shape):
-        units = (layer.options["units"],)
-        return shape[:1] + units if layer.options["return_sequences"] else units
+    def outputs(self, layer):
+        return 1 + len(self.carried) * layer.options["return_state"]
 
-    def step_shape(self, layer, shape):
+    def takes_state(self, place):
+        return place > 0
+
+    # --- shapes ---
+
+    def item(self, layer, shape):
+        """The output's shape at one step, for an input's."""
         return (layer.options["units"],)
 
-    def check(self, path, layer, shape):
+    def shape(self, layer, shape):
+        item = self.item(layer, shape[1:])
+        return shape[:1] + item if layer.options["return_sequences"] else item
+
+    def shapes(self, layer, shapes):
+        item = self.item(layer, shapes[0][1:])
+        return [self.shape(layer, shapes[0])] + [item] * (self.outputs(layer) - 1)
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 2, "(steps, channels)")
         units = layer.options["units"]
         columns = self.gates * units
-        check_arrays(path, layer, {"kernel": (shape[-1], columns), "recurrent": (units, columns),
-                                   "bias": self.bias_shape(layer)}, ["kernel", "recurrent"])
+        check_arrays(path, layer, {
+            "kernel": (shapes[0][-1], columns), "recurrent": (units, columns),
+            "bias": self.bias_shape(layer)}, ["kernel", "recurrent"])
+        self.check_states(path, layer, shapes)
+
+    def check_states(self, path, layer, shapes):
+        item = self.item(layer, shapes[0][1:])
+        if len(shapes) not in (1, 1 + len(self.carried)) or any(
+                tuple(shape) != tuple(item) for shape in shapes[1:]):
+            raise UserError("%s: layer '%s' gets %d tensors beside its sequence, of shapes %s; "
+                            "an initial state is %d of %s, and constants are not supported"
+                            % (path, layer.name, len(shapes) - 1, shapes[1:], len(self.carried),
+                               item))
 
     def bias_shape(self, layer):
         return (self.gates * layer.options["units"],)
@@ -73,61 +107,125 @@ class Recurrent(Kind):
         return (layer.weights["kernel"], layer.weights["recurrent"],
                 layer.weights.get("bias", bias))
 
-    def states(self, layer):
-        return [(name, (layer.options["units"],)) for name in self.carried]
+    # --- masks ---
 
-    def no_step(self, layer, after_end):
-        return "is go_backwards, which " + WHOLE if layer.options["go_backwards"] else None
+    def masks(self, layer, masked):
+        return masked[0] and layer.options["return_sequences"]
+
+    def check_mask(self, path, layer):
+        if layer.options["zero_output"]:
+            raise UserError("%s: layer '%s' has zero_output_for_mask=True, which is not supported; "
+                            "without it a masked step repeats the output before it"
+                            % (path, layer.name))
+
+    def mask(self, call):
+        return call.masks[0] if call.layer.options["return_sequences"] else None
+
+    # --- forms ---
+
+    def states(self, layer, shape):
+        return [(name, self.item(layer, shape)) for name in self.carried]
+
+    def keeps_steps(self, layer, shapes):
+        return layer.options["return_sequences"]
+
+    def no_step(self, layer, timed, shapes):
+        if layer.options["go_backwards"]:
+            return "is go_backwards, which " + WHOLE
+        return None if timed[0] else "goes along steps that are made of one vector, and so " + WHOLE
 
     def no_fused(self, layer):
         return "is %s, and the fused op is an LSTM" % layer.kind, ""
 
     def window(self, call):
-        return self.unrolled(call, call.layer, call.steps)
+        return self.unrolled(call, call.layer, call.steps, call.tensors[1:])
 
-    def unrolled(self, call, layer, inputs):
-        """The recurrence over a list of inputs: the last output, or all of them."""
-        tf = call.ops.tf
+    def unrolled(self, call, layer, inputs, states):
+        """The recurrence over a list of inputs: the last output, or all of them.
+
+        With return_state a tuple of that and the last states.
+        """
+        tf, masks = call.ops.tf, call.masks[0] or [None] * len(inputs)
         if layer.options["go_backwards"]:
-            inputs = inputs[::-1]
-        cell, states, outputs = self.cell(call.ops, layer), self.zeros(tf, layer, inputs[0]), []
+            inputs, masks = inputs[::-1], masks[::-1]
+        cell = self.cell(call.ops, layer)
+        given, states = states, states or self.zeros(tf, layer, inputs[0])
+        output, outputs = tf.zeros_like(states[0]) if given and masks[0] is not None else None, []
         scopes = []
-        for t, x in enumerate(inputs):
+        for t, (x, mask) in enumerate(zip(inputs, masks)):
             with tf.name_scope("t%04d" % t) as scope:
-                states = cell(x, states)
-            outputs.append(states[0])
+                new = cell(x, states)
+                output = new[0] if output is None else blend(tf, mask, new[0], output, "output")
+                states = [blend(tf, mask, *pair, name="held") for pair in zip(new, states)]
+                output = output if given and mask is not None else None
+            outputs.append(states[0] if output is None else output)
             scopes.append(scope)
-        call.recurrences.append(Recurrence(scopes, **self.roles(layer)))
-        return outputs if layer.options["return_sequences"] else outputs[-1]
+        note_steps(states[0].graph, scopes)
+        found = outputs if layer.options["return_sequences"] else outputs[-1]
+        return (found,) + tuple(states) if layer.options["return_state"] else found
 
     def zeros(self, tf, layer, like):
         shape = tf.stack([tf.shape(like)[0], layer.options["units"]])
         return [tf.fill(shape, 0.0, name="zero_" + state) for state in self.carried]
 
     def step(self, call):
-        new = self.cell(call.ops, call.layer)(call.tensor, call.states)
-        call.recurrences.append(Recurrence([""], **self.step_roles(call)))
-        return new[0], new
+        graph = call.values[0].graph
+        start, held = parts_noted(graph), call.states
+        new = self.cell(call.ops, call.layer)(call.values[0], held)
+        note_step(graph, start, {} if call.masks[0] is not None else {
+            after.op.name: "next_" + before.op.name for before, after in zip(held, new)})
+        new = [blend(call.ops.tf, call.masks[0], *pair, name="held")
+               for pair in zip(new, call.states)]
+        return ((new[0],) + tuple(new) if call.layer.options["return_state"] else new[0]), new
 
-    def roles(self, layer):
-        """The fields of a Recurrence beside its scopes: names within a step."""
-        return {"joined": ["xh"]}
+    def twin(self, keras, layer, values, timed):
+        """The sequence of outputs, and where they are asked for of the states."""
+        if not layer.return_state or not hasattr(layer, "cell"):
+            copy = same(layer, return_sequences=True, return_state=False, stateful=False,
+                        unroll=False)
+            return copy, copy(values[0])
+        copy = keras.layers.RNN(showing_states(keras, layer.cell), return_sequences=True)
+        both = copy(values[0])
+        sizes = [layer.cell.units] * len(self.carried)
+        parts = [keras.layers.Lambda(lambda x, k=k: x[..., sum(sizes[:k]):sum(sizes[:k + 1])])(both)
+                 for k in range(len(sizes))]
+        return copy, (parts[0],) + tuple(parts)
 
-    def step_roles(self, call):
-        """The same with whole names."""
-        scope = call.ops.tf.compat.v1.get_default_graph().get_name_scope() + "/"
-        roles = self.roles(call.layer)
-        return dict(roles, joined=[scope + name for name in roles["joined"]])
+
+def showing_states(keras, cell):
+    """A Keras cell like this one whose output is all its states side by side."""
+    class Showing(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.cell = cell.__class__.from_config(cell.get_config())
+            self.state_size = self.cell.state_size
+            sizes = self.state_size if isinstance(self.state_size, (list, tuple)) else [
+                self.state_size]
+            self.output_size = sum(sizes)
+
+        def build(self, shape):
+            self.cell.build(shape)
+            self._trainable_weights = self.cell.trainable_weights
+            self.built = True
+
+        def call(self, inputs, states):
+            _, new = self.cell.call(inputs, states)
+            return keras.backend.concatenate(list(new), -1), new
+    return Showing()
+
+
+def blend(tf, mask, new, old, name):
+    """new where the mask (n, 1) is 1, old where it is 0; new where there is none."""
+    if mask is None:
+        return new
+    return tf.add(old, tf.multiply(mask, tf.subtract(new, old, name=name + "_change"),
+                                   name=name + "_part"), name=name)
 
 
 class LSTM(Recurrent):
     """Hochreiter and Schmidhuber 1997 with forget gates, in Keras' gate order i, f, c, o."""
 
     gates, carried = 4, ("h", "c")
-
-    def more_options(self, path, name, config):
-        gate = config.get("recurrent_activation", "hard_sigmoid")
-        return {"recurrent_activation": activation(path, name, gate)}
 
     def cell(self, ops, layer):
         tf = ops.tf
@@ -136,29 +234,17 @@ class LSTM(Recurrent):
         i, f, g, o = (np.concatenate([kernel, recurrent, bias[None]])[:, place]
                       for place in np.split(np.arange(4 * layer.options["units"]), 4))
         # each (C + U + 1, U), the bias its last row
-        gates = _lstm_gates(ops, i, f, g, o, layer)
+        gates = _lstm_gates(ops, i, f, g, o, act, layer.options["recurrent_activation"])
 
         def cell(x, states):
             h, c = states
-            into, keep, out, candidate = gates(tf.concat([x, h], 1, name="xh"))  # (n, C + U)
-            c = tf.add(tf.multiply(keep, c, name="kept"),
-                       tf.multiply(into, candidate, name="added"), name="c")
+            into, keep, out, candidate = gates(  # (n, C + U)
+                note("joined", tf.concat([x, h], 1, name="xh")))
+            kept = tf.multiply(keep, c, name="kept")
+            added = note("first_state", tf.multiply(into, candidate, name="added"))
+            c = note("state", tf.add(kept, added, name="c"))
             return [tf.multiply(out, ops.activate(c, act, "squashed"), name="h"), c]
         return cell
-
-    def roles(self, layer):
-        if not _doubles(layer):
-            return super().roles(layer)
-        return {"joined": ["xh"], "doubled": "double", "candidate": "candidate", "state": "c",
-                "first_state": "added"}
-
-    def step_roles(self, call):
-        roles = super().step_roles(call)
-        if _doubles(call.layer):  # the converter keeps the name of an output
-            scope = call.ops.tf.compat.v1.get_default_graph().get_name_scope() + "/"
-            roles.update(doubled=scope + "double", candidate=scope + "candidate",
-                         state="next_" + call.states[1].op.name, first_state=None)
-        return roles
 
     def no_fused(self, layer):
         gates, act = layer.options["recurrent_activation"], layer.options["activation"]
@@ -194,25 +280,19 @@ class LSTM(Recurrent):
         return tf.reshape(last, (-1, units), name="vector")
 
 
-def _doubles(layer):
-    """True where the candidate is 2 s - 1: tanh(z) = 2 sigmoid(2 z) - 1, one product for all."""
-    options = layer.options
-    return (options["activation"], options["recurrent_activation"]) == ("tanh", "sigmoid")
-
-
-def _lstm_gates(ops, i, f, g, o, layer):
+def _lstm_gates(ops, i, f, g, o, act, gate_act):
     """A function of x beside h: the gates i, f and o and the candidate g."""
     tf = ops.tf
-    if _doubles(layer):
+    if (act, gate_act) == ("tanh", "sigmoid"):  # tanh(z) = 2 sigmoid(2 z) - 1: one product for all
         product = _linear_of(ops, [i, f, o, 2 * g], "sigmoid", "gates")
 
         def together(xh):
             into, keep, out, half = tf.split(product(xh), 4, 1, name="gate")
-            double = tf.multiply(half, 2.0, name="double")
-            return into, keep, out, tf.add(double, -1.0, name="candidate")
+            double = note("doubled", tf.multiply(half, 2.0, name="double"))
+            return into, keep, out, note("candidate", tf.add(double, -1.0, name="candidate"))
         return together
-    product = _linear_of(ops, [i, f, o], layer.options["recurrent_activation"], "gates")
-    candidate = _linear_of(ops, [g], layer.options["activation"], "candidate")
+    product = _linear_of(ops, [i, f, o], gate_act, "gates")
+    candidate = _linear_of(ops, [g], act, "candidate")
     return lambda xh: tf.split(product(xh), 3, 1, name="gate") + [candidate(xh)]
 
 
@@ -228,9 +308,8 @@ class GRU(Recurrent):
     gates = 3
 
     def more_options(self, path, name, config):
-        gate = config.get("recurrent_activation", "hard_sigmoid")
-        return {"recurrent_activation": activation(path, name, gate),
-                "reset_after": bool(config.get("reset_after"))}
+        return dict(super().more_options(path, name, config),
+                    reset_after=bool(config.get("reset_after")))
 
     def bias_shape(self, layer):
         shape = super().bias_shape(layer)
@@ -253,19 +332,17 @@ class GRU(Recurrent):
 
         def cell(x, states):
             h, = states
-            update, reset = tf.split(gates(tf.concat([x, h], 1, name="xh")), 2, 1, name="gate")
+            update, reset = tf.split(gates(note("joined", tf.concat([x, h], 1, name="xh"))),
+                                     2, 1, name="gate")
             if after:
                 total = tf.add(from_x(x), tf.multiply(reset, from_h(h), name="reset_h"), name="sum")
                 new = ops.activate(total, act, "candidate")
             else:
                 held = tf.multiply(reset, h, name="reset_h")
-                new = from_xh(tf.concat([x, held], 1, name="xrh"))
+                new = from_xh(note("joined", tf.concat([x, held], 1, name="xrh")))
             change = tf.multiply(update, tf.subtract(h, new, name="difference"), name="change")
             return [tf.add(new, change, name="h")]
         return cell
-
-    def roles(self, layer):
-        return {"joined": ["xh"] if layer.options["reset_after"] else ["xh", "xrh"]}
 
 
 class SimpleRNN(Recurrent):
@@ -280,7 +357,7 @@ class SimpleRNN(Recurrent):
                             layer.options["activation"], "h")
 
         def cell(x, states):
-            return [linear(tf.concat([x, states[0]], 1, name="xh"))]
+            return [linear(note("joined", tf.concat([x, states[0]], 1, name="xh")))]
         return cell
 
 

@@ -1,7 +1,8 @@
 """Layers that repeat or rearrange what they get."""
 import numpy as np
 
-from kit.network.layers.kind import Kind, Layer, WHOLE
+from kit.base.cli import UserError
+from kit.network.layers.kind import Kind, Layer, WHOLE, check_rank, same
 
 
 class RepeatVector(Kind):
@@ -9,34 +10,63 @@ class RepeatVector(Kind):
         return Layer("RepeatVector", name, {"n": config["n"]}, {})
 
     def shape(self, layer, shape):
-        return (layer.options["n"],) + shape
+        return (layer.options["n"],) + tuple(shape)
 
-    def no_step(self, layer, after_end):
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 1, "a vector")
+
+    def no_step(self, layer, timed, shapes):
         return "is RepeatVector, which " + WHOLE
 
     def window(self, call):
-        return [call.value] * call.layer.options["n"]
+        return [call.values[0]] * call.layer.options["n"]
 
     def fused(self, call):
         return call.ops.joined(self.window(call), call.after)
 
 
 class Reshape(Kind):
+    """Where the first axis stays what it was, each step is shaped by itself."""
+
     def read(self, path, name, config, arrays):
-        return Layer("Reshape", name, {"target_shape": config["target_shape"]}, {})
+        target = tuple(int(size) for size in config["target_shape"])
+        return Layer("Reshape", name, {"target_shape": target}, {})
 
     def shape(self, layer, shape):
-        target = tuple(int(size) for size in layer.options["target_shape"])
+        target = layer.options["target_shape"]
         if -1 not in target or None in shape:
             return tuple(None if size == -1 else size for size in target)
         known = -int(np.prod(target))
         return tuple(int(np.prod(shape)) // known if size == -1 else size for size in target)
 
-    def no_step(self, layer, after_end):
-        return None if after_end else "is %s over the steps, which %s" % (layer.kind, WHOLE)
+    def check(self, path, layer, shapes):
+        after = self.shape(layer, shapes[0])
+        if None not in tuple(shapes[0]) + tuple(after) and np.prod(after) != np.prod(shapes[0]):
+            raise UserError("%s: layer '%s' shapes %s to %s; the file is damaged"
+                            % (path, layer.name, tuple(shapes[0]), tuple(after)))
+
+    def keeps_steps(self, layer, shapes):
+        after = self.shape(layer, shapes[0])
+        return len(shapes[0]) > 0 and shapes[0][0] is not None and shapes[0][0] == after[0]
+
+    def no_step(self, layer, timed, shapes):
+        if not any(timed) or self.keeps_steps(layer, shapes):
+            return None
+        return super().no_step(layer, timed, shapes)
 
     def window(self, call):
         return call.ops.tf.reshape(call.tensor, (-1,) + tuple(call.after), name="shaped")
+
+    def twin(self, keras, layer, values, timed):
+        item = tuple(layer.output_shape[2 if any(timed) else 1:])
+        return reshaped(keras, values[0], item)
+
+
+def reshaped(keras, value, item):
+    """Keras' layer, and its output, that shapes each step (n, T, ...) to an item."""
+    layer = keras.layers.Lambda(lambda x: keras.backend.reshape(
+        x, (-1, keras.backend.shape(x)[1]) + item), output_shape=(None,) + item)
+    return layer, layer(value)
 
 
 class Flatten(Reshape):
@@ -46,5 +76,45 @@ class Flatten(Reshape):
     def shape(self, layer, shape):
         return (None if None in shape else int(np.prod(shape)),)
 
+    def check(self, path, layer, shapes):
+        pass
 
-KINDS = {"RepeatVector": RepeatVector(), "Flatten": Flatten(), "Reshape": Reshape()}
+    def keeps_steps(self, layer, shapes):
+        return False
+
+
+class Permute(Kind):
+    """Axes in another order; `dims` counts them from 1."""
+
+    def read(self, path, name, config, arrays):
+        return Layer("Permute", name, {"dims": tuple(config["dims"])}, {})
+
+    def shape(self, layer, shape):
+        return tuple(shape[axis - 1] for axis in layer.options["dims"])
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], len(layer.options["dims"]), "as many axes as it orders")
+
+    def keeps_steps(self, layer, shapes):
+        return layer.options["dims"][0] == 1
+
+    def no_step(self, layer, timed, shapes):
+        return None if self.keeps_steps(layer, shapes) else super().no_step(layer, timed, shapes)
+
+    def window(self, call):
+        return call.ops.tf.transpose(call.tensor, (0,) + call.layer.options["dims"],
+                                     name="permuted")
+
+    def step(self, call):
+        if not any(call.timed):
+            return self.window(call), []
+        order = [axis - 1 for axis in call.layer.options["dims"]]
+        return call.ops.tf.transpose(call.values[0], order, name="permuted"), []
+
+    def twin(self, keras, layer, values, timed):
+        copy = same(layer)
+        return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
+
+
+KINDS = {"RepeatVector": RepeatVector(), "Flatten": Flatten(), "Reshape": Reshape(),
+         "Permute": Permute()}

@@ -1,100 +1,159 @@
 """Layers that hold others: Bidirectional, TimeDistributed, RNN of a cell."""
 from kit.base.cli import UserError
-from kit.network.layers import activations, dense, normalisation, recurrent
-from kit.network.layers.kind import Kind, Layer, Recurrence, WHOLE
+from kit.network.layers import (activations, attention, convolution, dense, normalisation,
+                                recurrent, shape)
+from kit.network.layers.kind import Kind, Layer, StepByStep, WHOLE, same
+from kit.network.roles import note_steps
 
-CELLS = recurrent.KINDS
-ON_STEPS = {**dense.KINDS, **activations.KINDS, **normalisation.KINDS}  # TimeDistributed takes
+CELLS = {**recurrent.KINDS, **convolution.CELLS}
+INNER = {}  # what TimeDistributed takes
+for _module in (dense, activations, normalisation, shape, convolution, attention, recurrent):
+    INNER.update(_module.KINDS)
+
+
+def cell_kind(path, name, cell):
+    """The kind of a cell's layer: LSTM for LSTMCell."""
+    kind = cell["class_name"].replace("Cell", "")
+    if kind not in recurrent.KINDS:
+        raise UserError("%s: layer '%s' is RNN of %s; supported cells are LSTMCell, GRUCell, "
+                        "SimpleRNNCell and StackedRNNCells of them"
+                        % (path, name, cell["class_name"]))
+    return recurrent.KINDS[kind]
 
 
 class RNN(Kind):
     """RNN(LSTMCell(...)) is the same as LSTM(...)."""
 
     def read(self, path, name, config, arrays):
-        cell = config["cell"]
-        kind = cell["class_name"].replace("Cell", "")
-        if kind not in CELLS:
-            raise UserError("%s: layer '%s' is RNN of %s; supported cells are LSTMCell, GRUCell "
-                            "and SimpleRNNCell" % (path, name, cell["class_name"]))
-        return CELLS[kind].read(path, name, dict(config, **cell["config"]), arrays)
+        kind = cell_kind(path, name, config["cell"])
+        return kind.read(path, name, dict(config, **config["cell"]["config"]), arrays)
 
     def array_counts(self, config):
-        cell = config["cell"]
-        return CELLS[cell["class_name"].replace("Cell", "")].array_counts(cell["config"])
+        cells = config["cell"]["config"].get("cells", [config["cell"]])
+        counts = [cell_kind("", "", cell).array_counts(cell["config"]) for cell in cells]
+        return tuple(map(sum, zip(*counts)))
 
 
 class Bidirectional(Kind):
-    """Both directions over one input, merged."""
+    """Both directions over one input, merged; with merge_mode None two outputs."""
 
-    recurrent = True
+    recurrent = takes_steps = True
 
     def read(self, path, name, config, arrays):
         inner, merge = config["layer"], config.get("merge_mode", "concat")
-        if inner["class_name"] not in CELLS or merge not in ("concat", "sum", "mul", "ave"):
-            raise UserError("%s: layer '%s' is Bidirectional of %s with merge_mode %s; an LSTM, "
-                            "GRU or SimpleRNN with concat, sum, mul or ave is needed"
-                            % (path, name, inner["class_name"], merge))
-        if inner["config"].get("go_backwards"):
-            raise UserError("%s: layer '%s' is Bidirectional of a layer with go_backwards; set "
-                            "go_backwards to False" % (path, name))
-        read, half = CELLS[inner["class_name"]].read, len(arrays) // 2
-        forward = read(path, name, inner["config"], arrays[:half])
-        backward = read(path, name, dict(inner["config"], go_backwards=True), arrays[half:])
+        back = config.get("backward_layer") or dict(inner, config=dict(
+            inner["config"], go_backwards=not inner["config"].get("go_backwards")))
+        for part in (inner, back):
+            if part["class_name"] not in CELLS and part["class_name"] != "RNN":
+                raise UserError("%s: layer '%s' is Bidirectional of %s; an LSTM, GRU or SimpleRNN "
+                                "is needed" % (path, name, part["class_name"]))
+        if merge not in ("concat", "sum", "mul", "ave", None):
+            raise UserError("%s: layer '%s' is Bidirectional with merge_mode %s; concat, sum, mul, "
+                            "ave or None is needed" % (path, name, merge))
+        half = sum(self.part(inner).array_counts(inner["config"]))
+        forward = self.part(inner).read(path, name, inner["config"], arrays[:half])
+        backward = self.part(back).read(path, name, back["config"], arrays[half:])
         return Layer("Bidirectional", name, {
             "forward": forward, "backward": backward, "merge": merge,
-            "return_sequences": forward.options["return_sequences"]}, {})
+            "return_sequences": forward.options["return_sequences"],
+            "return_state": forward.options["return_state"]}, {})
+
+    def part(self, item):
+        return RNN() if item["class_name"] == "RNN" else CELLS[item["class_name"]]
 
     def array_counts(self, config):
-        inner = config["layer"]
-        trainable, others = CELLS[inner["class_name"]].array_counts(inner["config"])
-        return 2 * trainable, 2 * others
-
-    def shape(self, layer, shape):
-        forward = layer.options["forward"]
-        inner = CELLS[forward.kind].shape(forward, shape)
-        width = inner[-1] * (2 if layer.options["merge"] == "concat" else 1)
-        return inner[:-1] + (width,)
-
-    def check(self, path, layer, shape):
-        for cell in self.parts(layer):
-            CELLS[cell.kind].check(path, cell, shape)
+        parts = [config["layer"], config.get("backward_layer") or config["layer"]]
+        counts = [self.part(item).array_counts(item["config"]) for item in parts]
+        return tuple(map(sum, zip(*counts)))
 
     def parts(self, layer):
         """The layers of both directions."""
         return layer.options["forward"], layer.options["backward"]
 
-    def no_step(self, layer, after_end):
+    def kinds(self, layer):
+        return [CELLS[cell.kind] for cell in self.parts(layer)]
+
+    def outputs(self, layer):
+        states = sum(len(kind.carried) for kind in self.kinds(layer))
+        return 1 + (layer.options["merge"] is None) + states * layer.options["return_state"]
+
+    def takes_state(self, place):
+        return place > 0
+
+    def shapes(self, layer, shapes):
+        inner = [kind.shape(cell, shapes[0])
+                 for kind, cell in zip(self.kinds(layer), self.parts(layer))]
+        if layer.options["merge"] == "concat":
+            merged = [inner[0][:-1] + (inner[0][-1] + inner[1][-1],)]
+        else:
+            merged = inner if layer.options["merge"] is None else inner[:1]
+        states = [kind.item(cell, shapes[0][1:]) for kind, cell in zip(
+            self.kinds(layer), self.parts(layer)) for _ in kind.carried]
+        return merged + states * layer.options["return_state"]
+
+    def check(self, path, layer, shapes):
+        count = len(self.kinds(layer)[0].carried)
+        for kind, cell, states in zip(self.kinds(layer), self.parts(layer),
+                                      (shapes[1:1 + count], shapes[1 + count:])):
+            kind.check(path, cell, shapes[:1] + states)
+
+    def masks(self, layer, masked):
+        return masked[0] and layer.options["return_sequences"]
+
+    def check_mask(self, path, layer):
+        for kind, cell in zip(self.kinds(layer), self.parts(layer)):
+            kind.check_mask(path, cell)
+
+    def mask(self, call):
+        return call.masks[0] if call.layer.options["return_sequences"] else None
+
+    def keeps_steps(self, layer, shapes):
+        return layer.options["return_sequences"]
+
+    def no_step(self, layer, timed, shapes):
         return "is Bidirectional, which " + WHOLE
 
     def no_fused(self, layer):
-        reasons = [CELLS[cell.kind].no_fused(cell) for cell in self.parts(layer)]
+        reasons = [kind.no_fused(cell) for kind, cell in zip(self.kinds(layer), self.parts(layer))]
         return next(filter(None, reasons), None)
 
     def fused_activations(self, layer):
-        return [activation for cell in self.parts(layer)
-                for activation in CELLS[cell.kind].fused_activations(cell)]
+        return [activation for kind, cell in zip(self.kinds(layer), self.parts(layer))
+                for activation in kind.fused_activations(cell)]
 
     def window(self, call):
         """The backward direction's sequence is turned round to stand beside the forward one."""
-        tf, inputs = call.ops.tf, call.steps
+        tf, inputs, given = call.ops.tf, call.steps, call.tensors[1:]
+        half = len(given) // 2
+        states = {True: given[half:], False: given[:half]}
         forward, backward = self._both(call, lambda cell: CELLS[cell.kind].unrolled(
-            call, cell, inputs))
+            call, cell, inputs, states[cell is call.layer.options["backward"]]))
+        last = ()
+        if call.layer.options["return_state"]:
+            last, forward, backward = forward[1:] + backward[1:], forward[0], backward[0]
+        if call.layer.options["return_sequences"]:
+            backward = backward[::-1]
+        if call.layer.options["merge"] is None:
+            return (forward, backward) + last
         if not call.layer.options["return_sequences"]:
-            return self._merged(call, forward, backward)
-        merged, scopes = [], []
-        for t, pair in enumerate(zip(forward, backward[::-1])):
-            with tf.name_scope("t%04d" % t) as scope:
-                merged.append(self._merged(call, *pair))
-            scopes.append(scope)
-        call.recurrences.append(Recurrence(scopes))
-        return merged
+            merged = self._merged(call, forward, backward)
+        else:
+            merged = []
+            scopes = []
+            for t, pair in enumerate(zip(forward, backward)):
+                with tf.name_scope("t%04d" % t) as scope:
+                    merged.append(self._merged(call, *pair))
+                scopes.append(scope)
+            note_steps(merged[0].graph, scopes)
+        return (merged,) + last if last else merged
 
     def fused(self, call):
         def one(cell):
             found = CELLS[cell.kind].fused_op(call, cell)
             turned = cell.options["go_backwards"] and cell.options["return_sequences"]
             return found[:, ::-1] if turned else found  # as tf.reverse, toco would join both
-        return self._merged(call, *self._both(call, one))
+        both = tuple(self._both(call, one))
+        return both if call.layer.options["merge"] is None else self._merged(call, *both)
 
     def _both(self, call, direction):
         for name, cell in zip(("forward", "backward"), self.parts(call.layer)):
@@ -111,23 +170,71 @@ class Bidirectional(Kind):
         return total if mode == "sum" else tf.multiply(total, 0.5, name="half")
 
 
-class TimeDistributed(Kind):
-    """A layer on each step: what works along the last axis is that layer itself."""
+class TimeDistributed(StepByStep):
+    """A layer on each step. What works along the last axis is that layer itself."""
+
+    takes_steps = True
 
     def read(self, path, name, config, arrays):
         inner = config["layer"]
         kind = inner["class_name"]
-        if kind not in ON_STEPS:
-            raise UserError("%s: layer '%s' is TimeDistributed of %s; TimeDistributed(Dense) is "
-                            "supported" % (path, name, kind))
-        read = ON_STEPS[kind].read(path, name, inner["config"], arrays)
-        if read is None or "axis" not in read.options:
+        if kind != "TimeDistributed" and kind not in INNER:
+            raise UserError("%s: layer '%s' is TimeDistributed of %s; supported are %s"
+                            % (path, name, kind, ", ".join(INNER)))
+        read = (self if kind == "TimeDistributed" else INNER[kind]).read(
+            path, name, inner["config"], arrays)
+        if read is None or kind in ON_LAST_AXIS and read.options.get("axis", -1) == -1:
             return read
-        return read._replace(options=dict(read.options, axis=-1))
+        return Layer("TimeDistributed", name, {"inner": read}, {})
 
     def array_counts(self, config):
         inner = config["layer"]
-        return ON_STEPS[inner["class_name"]].array_counts(inner["config"])
+        kind = inner["class_name"]
+        return (self if kind == "TimeDistributed" else INNER[kind]).array_counts(inner["config"])
+
+    def inner(self, layer):
+        inner = layer.options["inner"]
+        return (self if inner.kind == "TimeDistributed" else INNER[inner.kind]), inner
+
+    def shapes(self, layer, shapes):
+        kind, inner = self.inner(layer)
+        first = [shape[:1] for shape in shapes][0]
+        return [first + tuple(shape) for shape in kind.shapes(inner, [s[1:] for s in shapes])]
+
+    def check(self, path, layer, shapes):
+        kind, inner = self.inner(layer)
+        if any(len(shape) < 2 for shape in shapes):
+            raise UserError("%s: layer '%s' is TimeDistributed and gets %s per item, no steps"
+                            % (path, layer.name, shapes[0]))
+        kind.check(path, inner, [shape[1:] for shape in shapes])
+
+    def no_step(self, layer, timed, shapes):
+        return None
+
+    def window(self, call):
+        """All steps of all windows as one batch of the inner layer."""
+        tf, (kind, inner) = call.ops.tf, self.inner(call.layer)
+        sizes, after = [size[1:] for size in call.sizes], call.after[1:]
+        rows = [tf.reshape(x, (-1,) + tuple(size), name="steps_as_batch")
+                for x, size in zip(call.tensors, sizes)]
+        found = kind.window(call._replace(layer=inner, values=rows, sizes=sizes, afters=[after],
+                                          masks=[None] * len(rows)))
+        found = call.ops.joined(found, after)
+        return tf.reshape(found, (-1,) + tuple(call.after), name="steps")
+
+    def step(self, call):
+        """On values that come step by step the inner layer; on whole sequences as a window."""
+        if not any(call.timed):
+            return self.window(call), []
+        kind, inner = self.inner(call.layer)
+        found = kind.window(call._replace(layer=inner, masks=[None] * len(call.values)))
+        return call.ops.joined(found, call.after), []
+
+    def twin(self, keras, layer, values, timed):
+        copy = same(layer) if isinstance(layer, keras.layers.TimeDistributed) else (
+            keras.layers.TimeDistributed(same(layer)))  # of a model, whose layers are met one by one
+        return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
 
 
+ON_LAST_AXIS = {**dense.KINDS, **activations.KINDS, **normalisation.KINDS}
 KINDS = {"RNN": RNN(), "Bidirectional": Bidirectional(), "TimeDistributed": TimeDistributed()}

@@ -24,7 +24,7 @@ def balance(graph, observed, signature, scheme):
 
 def joined_with_states(graph, signature):
     """[(place of what enters, place of the state), ...] in the order of the operators."""
-    wanted = {graph.place(scope + name) for item in signature["recurrences"]
+    wanted = {graph.place(scope + name) for item in signature["steps"]
               for scope in item["scopes"] for name in item.get("joined", ())}
     return [tuple(int(place) for place in operator["inputs"]) for operator in graph.operators
             if int(operator["outputs"][0]) in wanted]

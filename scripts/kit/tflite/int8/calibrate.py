@@ -3,6 +3,7 @@ import numpy as np
 
 from kit.runtime import flatbuffer
 from kit.runtime.flatbuffer import FLOAT32
+from kit.runtime.forms import data_of, several, states_of
 
 WINDOWS, SAMPLES, KEPT_SAMPLES = 100, 30000, 4000
 MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
@@ -34,31 +35,35 @@ def _interpreter(graph, signature, outputs):
 
 
 def _window_runs(run, signature, samples, most):
-    place = run.get_input_details()[0]["index"]
-    for window in samples.windows(max(8, min(WINDOWS, most)), extremes=True):
-        run.set_tensor(place, window[None])
+    places = [item["index"] for item in run.get_input_details()]
+    for window in zip(*several(samples.windows(max(8, min(WINDOWS, most)), extremes=True))):
+        for place, values in zip(places, window):
+            run.set_tensor(place, values[None])
         yield run.invoke()
 
 
 def _step_runs(run, signature, samples, most):
     """The recurrence along each sequence of the data; yields where observations are kept."""
-    sample, *states = [item["index"] for item in run.get_input_details()]
+    details = [item["index"] for item in run.get_input_details()]  # in the signature's order
     names = {item["name"]: item["index"] for item in run.get_output_details()}
-    after = [names[item["name"]] for item in signature["outputs"][1:]]
-    length = samples.sequences.shape[1]
-    picks = np.linspace(0, len(samples.sequences) - 1,
-                        max(1, min(len(samples.sequences), SAMPLES // length))).astype(int)
-    total = len(picks) * min(length, SAMPLES)
+    first_state = len(data_of(signature["inputs"]))
+    places, states = details[:first_state], details[first_state:]
+    after = [names[item["name"]] for item in states_of(signature["outputs"])]
+    walks, lengths, starts = samples.walks, samples.lengths, samples.starts
+    picks = np.linspace(0, len(walks) - 1, max(1, min(
+        len(walks), SAMPLES // int(lengths.mean())))).astype(int)
+    total = int(np.minimum(lengths[picks], SAMPLES).sum())
     every = max(1, total // max(100, min(KEPT_SAMPLES, most)))
     extremes, count = set(samples.extremes), 0
     for pick in picks:
-        held = [np.zeros(item["shape"], np.float32) for item in signature["inputs"][1:]]
-        for number, x in enumerate(samples.sequences[pick][:SAMPLES]):
-            run.set_tensor(sample, x[None])
+        held = [np.zeros(item["shape"], np.float32) for item in states_of(signature["inputs"])]
+        for number, sample in enumerate(zip(*(values[:SAMPLES] for values in walks[pick]))):
+            for place, values in zip(places, sample):
+                run.set_tensor(place, np.asarray(values)[None])
             for place, value in zip(states, held):
                 run.set_tensor(place, value)
             run.invoke()
-            if count % every == 0 or pick * length + number in extremes:
+            if count % every == 0 or starts[pick] + number in extremes:
                 yield
             held = [run.get_tensor(place) for place in after]
             count += 1

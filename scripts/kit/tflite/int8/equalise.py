@@ -17,7 +17,7 @@ def equalise(graph, observed, signature, scheme):
     reads it.
     """
     fixed, consumers, producers = {}, graph.consumers(), graph.producers()
-    for recurrence in signature["recurrences"]:
+    for recurrence in signature["steps"]:
         if "candidate" not in recurrence:
             continue
         states = _states(graph, recurrence)
@@ -40,7 +40,7 @@ def equalise(graph, observed, signature, scheme):
 
 def exact_candidates(graph, signature, scheme):
     """Place -> (scale, zero point) of 2 s and 2 s - 1 of every candidate, as they are."""
-    return {place: scale for recurrence in signature["recurrences"] if "candidate" in recurrence
+    return {place: scale for recurrence in signature["steps"] if "candidate" in recurrence
             for place, scale in exact(graph, recurrence, scheme).items()}
 
 
@@ -54,9 +54,9 @@ def exact(graph, recurrence, scheme, factor=1.0):
 
 def _states(graph, recurrence):
     """The place of the cell state at each step."""
-    names = [recurrence["state"]] * len(recurrence["scopes"])
-    names[0] = recurrence.get("first_state", names[0])
-    return [graph.place(scope + name) for scope, name in zip(recurrence["scopes"], names)]
+    names = [[scope + recurrence[role] for role in ("state", "first_state") if role in recurrence]
+             for scope in recurrence["scopes"]]
+    return [graph.place(*both) for both in names]
 
 
 def _put_constant(graph, operator, place):

@@ -47,15 +47,17 @@ class Graph:
         return {int(place): operator for operator in self.operators
                 for place in operator["outputs"]}
 
-    def place(self, name):
-        """The place of a tensor that freeze named; UserError where the converter dropped it."""
-        if name not in self.places:
-            raise UserError("the converter lost the tensor %s" % name)
-        return self.places[name]
+    def place(self, *names):
+        """The place of the first of these tensors, which freeze named, that the converter kept;
+        UserError where it kept none."""
+        kept = [name for name in names if name in self.places]
+        if not kept:
+            raise UserError("the converter lost the tensor %s" % names[0])
+        return self.places[kept[0]]
 
     def roles(self, signature):
         """Place -> (number of the recurrence, name within a step), of all tensors of steps."""
-        scopes = {scope: number for number, item in enumerate(signature["recurrences"])
+        scopes = {scope: number for number, item in enumerate(signature["steps"])
                   for scope in item["scopes"] if scope}
         found = {}
         for place, tensor in enumerate(self.tensors):

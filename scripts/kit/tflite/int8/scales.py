@@ -1,6 +1,7 @@
 """The scale and zero point of every tensor, from what calibration saw in it."""
 import numpy as np
 
+from kit.runtime.forms import data_of
 from kit.tflite.int8.ties import tied
 
 RIVALS = np.linspace(0.25, 1.0, 31)  # parts of the full range that are tried
@@ -25,7 +26,8 @@ def choose_scales(graph, observed, signature, scheme, fixed):
         _tie_joined(operator, ties, ranges, tops, fixed, scheme)
     joined = {ties.find(int(operator["outputs"][0])) for operator in joins}
     ends = {ties.find(graph.places[item["name"]])
-            for item in (signature["inputs"][0], signature["outputs"][0])}
+            for item in data_of(signature["inputs"]) + data_of(signature["outputs"])
+            if item["type"] == "float32"}
     scales = {}
     for root, members in ties.groups(observed).items():
         given = [fixed[place] for place in members if place in fixed]

@@ -1,6 +1,7 @@
 """Tensors that must have one scale."""
 import numpy as np
 
+from kit.runtime.forms import states_of
 from kit.tflite.int8.graph import MOVES
 
 
@@ -39,7 +40,7 @@ def tied(graph, signature):
     ties, first = Ties(), {}
     for place, role in graph.roles(signature).items():
         ties.tie(first.setdefault(role, place), place)
-    for before, after in zip(signature["inputs"][1:], signature["outputs"][1:]):
+    for before, after in zip(states_of(signature["inputs"]), states_of(signature["outputs"])):
         ties.tie(graph.places[before["name"]], graph.places[after["name"]])
     for operator in graph.operators:
         if graph.kind(operator) in MOVES:

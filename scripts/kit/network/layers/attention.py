@@ -1,0 +1,81 @@
+"""Attention by dot products (Luong 2015) and by a sum (Bahdanau 2015), as Keras' layers."""
+import numpy as np
+
+from kit.base.cli import UserError
+from kit.network.layers.kind import Kind, Layer, WHOLE
+
+
+class Attention(Kind):
+    """softmax(query key') value; inputs (n, Tq, d), (n, Tv, d) and perhaps the keys."""
+
+    def read(self, path, name, config, arrays):
+        options = {"causal": bool(config.get("causal"))}
+        return Layer(type(self).__name__, name, options, dict(zip(("scale",), arrays)))
+
+    def array_counts(self, config):
+        return int(bool(config.get("use_scale"))), 0
+
+    def shapes(self, layer, shapes):
+        return [tuple(shapes[0][:-1]) + (shapes[1][-1],)]
+
+    def check(self, path, layer, shapes):
+        if len(shapes) not in (2, 3) or any(len(shape) != 2 for shape in shapes):
+            raise UserError("%s: layer '%s' is %s of %s; a query, a value and perhaps a key, each "
+                            "(steps, channels), are needed"
+                            % (path, layer.name, layer.kind, shapes))
+
+    def masks(self, layer, masked):
+        return False
+
+    def check_mask(self, path, layer):
+        raise UserError("%s: layer '%s' is %s over a masked sequence, which is not supported"
+                        % (path, layer.name, layer.kind))
+
+    def mask(self, call):
+        return None
+
+    def no_step(self, layer, timed, shapes):
+        return "is %s, which %s" % (layer.kind, WHOLE)
+
+    def scores(self, call, query, key):
+        """(n, Tq, Tv)"""
+        found = call.ops.batch_product(query, key, False, True)
+        if "scale" in call.layer.weights:
+            width = int(found.shape[-1])
+            scale = np.full(width, call.layer.weights["scale"], np.float32)
+            found = call.ops.tf.multiply(found, tf_constant(call, scale), name="scaled")
+        return found
+
+    def window(self, call):
+        tf, (query, value, *key) = call.ops.tf, call.tensors
+        scores = self.scores(call, query, key[0] if key else value)
+        rows, columns = call.sizes[0][0], call.sizes[1][0]
+        if call.layer.options["causal"]:
+            later = np.triu(np.full((1, rows, columns), -1e9, np.float32), 1)
+            scores = tf.add(scores, tf_constant(call, later), name="causal")
+        weights = tf.nn.softmax(tf.reshape(scores, (-1, columns)), name="weights")
+        weights = tf.reshape(weights, (-1, rows, columns), name="attention")
+        return call.ops.batch_product(weights, value, False, False)
+
+
+class AdditiveAttention(Attention):
+    """softmax(sum(scale tanh(query + key))) value."""
+
+    def array_counts(self, config):
+        return int(bool(config.get("use_scale", True))), 0
+
+    def scores(self, call, query, key):
+        tf, (rows, width) = call.ops.tf, call.sizes[0]
+        columns = call.sizes[1][0]
+        total = tf.tanh(tf.add(tf.reshape(query, (-1, rows, 1, width)),
+                               tf.reshape(key, (-1, 1, columns, width)), name="total"), name="tanh")
+        scale = call.layer.weights.get("scale", np.ones(width, np.float32)).reshape(width, 1)
+        found = tf.matmul(tf.reshape(total, (-1, width)), tf_constant(call, scale), name="scores")
+        return tf.reshape(found, (-1, rows, columns))
+
+
+def tf_constant(call, values):
+    return call.ops.tf.constant(values, call.ops.tf.float32)
+
+
+KINDS = {"Attention": Attention(), "AdditiveAttention": AdditiveAttention()}

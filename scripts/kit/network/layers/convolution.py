@@ -1,0 +1,437 @@
+"""Convolutions, pooling and padding along one and two axes, and the LSTM of convolutions.
+
+A convolution along the steps is a product with k samples side by side: one FULLY_CONNECTED for all
+steps, and in the step form one for the last k samples, of which k - 1 are a state.
+"""
+import numpy as np
+
+from kit.base.cli import UserError
+from kit.network.layers.activations import activation
+from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
+from kit.network.layers.recurrent import LSTM
+
+ONE_DIMENSION, TWO_DIMENSIONS = "(steps, channels)", "(rows, columns, channels)"
+
+
+def refuse_channels_first(path, name, config):
+    if config.get("data_format", "channels_last") == "channels_first":
+        raise UserError("%s: layer '%s' has its channels first; TFLite has them last: build the "
+                        "model with data_format='channels_last'" % (path, name))
+
+
+def numbers(value, count):
+    """Keras' int or tuple as a tuple."""
+    return (int(value),) * count if isinstance(value, int) else tuple(int(v) for v in value)
+
+
+def options_of(config, count):
+    return {"strides": numbers(config.get("strides", 1), count), "padding": config["padding"],
+            "dilation": numbers(config.get("dilation_rate", 1), count)}
+
+
+def length(size, kernel, stride, dilation, padding):
+    """How many outputs there are along an axis; None where it is open."""
+    if size is None:
+        return None if stride > 1 or padding == "valid" else size
+    reach = (kernel - 1) * dilation + 1 if padding == "valid" else 1
+    return (size - reach) // stride + 1
+
+
+class Conv1D(Kind):
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        options = dict(options_of(config, 1), kernel=numbers(config["kernel_size"], 1)[0],
+                       filters=config["filters"],
+                       activation=activation(path, name, config["activation"]))
+        return Layer("Conv1D", name, options, dict(zip(("kernel", "bias"), arrays)))
+
+    def array_counts(self, config):
+        return 1 + bool(config.get("use_bias", True)), 0
+
+    def shape(self, layer, shape):
+        options = layer.options
+        size = length(shape[0], options["kernel"], options["strides"][0], options["dilation"][0],
+                      options["padding"])
+        return size, options["filters"]
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 2, ONE_DIMENSION)
+        options = layer.options
+        check_arrays(path, layer, {
+            "kernel": (options["kernel"], shapes[0][-1], options["filters"]),
+            "bias": (options["filters"],)}, ["kernel"])
+
+    def bias(self, layer):
+        return layer.weights.get("bias", np.zeros(layer.options["filters"], np.float32))
+
+    def product(self, call):
+        """The function of (rows, k C) that a convolution is."""
+        kernel = call.layer.weights["kernel"]
+        return call.ops.linear(kernel.reshape(-1, kernel.shape[-1]), self.bias(call.layer),
+                               call.layer.options["activation"], "convolution")
+
+    def window(self, call):
+        options, ops = call.layer.options, call.ops
+        size, kernel, stride = call.before[0], options["kernel"], options["strides"][0]
+        gap, count, x = options["dilation"][0], call.after[0], call.tensor
+        missing = max(0, (count - 1) * stride + (kernel - 1) * gap + 1 - size)
+        left = {"valid": 0, "causal": (kernel - 1) * gap, "same": missing // 2}[options["padding"]]
+        right = missing - left if options["padding"] == "same" else 0
+        if left or right:
+            x = ops.tf.pad(x, [[0, 0], [left, right], [0, 0]], name="padded")
+        parts = [ops.part(x, j * gap, count, stride) for j in range(kernel)]
+        joined = parts[0] if kernel == 1 else ops.tf.concat(parts, 2, name="samples")
+        return ops.over_last_axis(self.product(call), joined,
+                                  (count, kernel * call.before[1]), call.after)
+
+    def keeps_steps(self, layer, shapes):
+        return layer.options["strides"] == (1,) and layer.options["padding"] != "same"
+
+    def no_step(self, layer, timed, shapes):
+        if not any(timed):
+            return None
+        if layer.options["strides"] != (1,):
+            return "is %s with strides over the steps, which %s" % (layer.kind, WHOLE)
+        if layer.options["padding"] == "same" and layer.options["kernel"] > 1:
+            return "is %s with padding='same', which looks ahead; use the window form, or train " \
+                "with padding='causal'" % layer.kind
+        return None
+
+    def reach(self, layer):
+        return (layer.options["kernel"] - 1) * layer.options["dilation"][0]
+
+    def states(self, layer, shape):
+        reach = self.reach(layer)
+        return [("samples", (reach * shape[-1],))] if reach and len(shape) == 1 else []
+
+    def step(self, call):
+        if not any(call.timed):
+            return self.window(call), []
+        tf, width, gap = call.ops.tf, call.before[-1], call.layer.options["dilation"][0]
+        reach, x = self.reach(call.layer), call.values[0]
+        if not reach:
+            return self.product(call)(x), []
+        seen = tf.concat([call.states[0], x], 1, name="seen")  # (n, (reach + 1) C)
+        taps = seen if gap == 1 else tf.concat(
+            [tf.slice(seen, [0, k * width], [-1, width]) for k in range(0, reach + 1, gap)], 1)
+        later = tf.slice(seen, [0, width], [-1, reach * width], name="later")
+        return self.product(call)(taps), [later]
+
+    def twin(self, keras, layer, values, timed):
+        changed = {} if layer.get_config()["padding"] == "same" else {"padding": "causal"}
+        copy = same(layer, **(changed if any(timed) else {}))
+        return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
+
+
+class SeparableConv1D(Conv1D):
+    """Read as the Conv1D that it is: its two kernels multiplied."""
+
+    def read(self, path, name, config, arrays):
+        arrays = list(arrays)
+        if len(arrays) >= 2:
+            depth, point = arrays[:2]  # (k, C, M), (1, C M, F)
+            both = np.einsum("kcm,cmf->kcf", depth.astype(np.float64), point.reshape(
+                depth.shape[1], depth.shape[2], -1).astype(np.float64))
+            arrays = [both.astype(np.float32)] + arrays[2:]
+        return super().read(path, name, config, arrays)
+
+    def array_counts(self, config):
+        return 2 + bool(config.get("use_bias", True)), 0
+
+
+class Pooling1D(Kind):
+    """The largest or the mean of each `size` steps."""
+
+    def __init__(self, mean=False):
+        self.mean = mean
+
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        size = numbers(config["pool_size"], 1)
+        return Layer(("Max", "Average")[self.mean] + "Pooling1D", name,
+                     {"size": size, "strides": numbers(config.get("strides") or size, 1),
+                      "padding": config["padding"]}, {})
+
+    def shape(self, layer, shape):
+        options = layer.options
+        return (length(shape[0], options["size"][0], options["strides"][0], 1,
+                       options["padding"]),) + tuple(shape[1:])
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 2, ONE_DIMENSION)
+
+    def window(self, call):
+        wide = call.ops.tf.reshape(call.tensor, (-1, call.before[0], 1, call.before[1]))
+        options = call.layer.options
+        found = call.ops.pool(wide, self.mean, options["size"] + (1,), options["strides"] + (1,),
+                              options["padding"])
+        return call.ops.tf.reshape(found, (-1,) + tuple(call.after), name="pooled")
+
+
+class GlobalPooling(Kind):
+    """The largest or the mean over all steps, or over all rows and columns."""
+
+    def __init__(self, rank, mean=False):
+        self.rank, self.mean = rank, mean
+
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        kind = "Global%sPooling%dD" % (("Max", "Average")[self.mean], self.rank - 1)
+        return Layer(kind, name, {}, {})
+
+    def shape(self, layer, shape):
+        return tuple(shape[-1:])
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], self.rank, (
+            ONE_DIMENSION, TWO_DIMENSIONS)[self.rank - 2])
+
+    def masks(self, layer, masked):
+        return False
+
+    def check_mask(self, path, layer):
+        raise UserError("%s: layer '%s' is %s over a masked sequence, which is not supported"
+                        % (path, layer.name, layer.kind))
+
+    def mask(self, call):
+        return None
+
+    def window(self, call):
+        """A mean as a product, which rounds once in int8."""
+        tf, steps, width = call.ops.tf, int(np.prod(call.before[:-1])), call.before[-1]
+        x = tf.reshape(call.tensor, (-1, steps, width))
+        if not self.mean:
+            found = call.ops.pool(tf.reshape(x, (-1, steps, 1, width)), False, (steps, 1), (1, 1),
+                                  "valid")
+            return tf.reshape(found, (-1, width), name="largest")
+        rows = tf.reshape(tf.transpose(x, [0, 2, 1]), (-1, steps))
+        share = call.ops.linear(np.full((steps, 1), 1 / steps, np.float32),
+                                np.zeros(1, np.float32), "linear", "mean")
+        return tf.reshape(share(rows), (-1, width), name="means")
+
+
+class UpSampling1D(Kind):
+    """Each step `size` times."""
+
+    def read(self, path, name, config, arrays):
+        return Layer("UpSampling1D", name, {"size": int(config["size"])}, {})
+
+    def shape(self, layer, shape):
+        return (shape[0] and shape[0] * layer.options["size"],) + tuple(shape[1:])
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 2, ONE_DIMENSION)
+
+    def window(self, call):
+        return [step for step in call.steps for _ in range(call.layer.options["size"])]
+
+    def fused(self, call):
+        return call.ops.joined(self.window(call), call.after)
+
+
+class Borders(Kind):
+    """Zeros put around, or borders cut off: `cropping` or `padding` of a pair per axis."""
+
+    def __init__(self, kind, rank):
+        self.kind, self.rank, self.crops = kind, rank, kind.startswith("Cropping")
+
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        value = config["cropping" if self.crops else "padding"]
+        value = [value] if self.rank == 1 else value
+        pairs = [numbers(pair, 2) for pair in (
+            [value] * self.rank if isinstance(value, int) else value)]
+        return Layer(self.kind, name, {"pairs": pairs}, {})
+
+    def shape(self, layer, shape):
+        sign = -1 if self.crops else 1
+        return tuple(size and size + sign * sum(pair) for size, pair in zip(
+            shape, layer.options["pairs"])) + tuple(shape[self.rank:])
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], self.rank + 1, (
+            ONE_DIMENSION, TWO_DIMENSIONS)[self.rank - 1])
+
+    def window(self, call):
+        tf, pairs = call.ops.tf, call.layer.options["pairs"]
+        if self.crops:
+            begin = [0] + [pair[0] for pair in pairs] + [0]
+            return tf.slice(call.tensor, begin, [-1] + list(call.after), name="cropped")
+        return tf.pad(call.tensor, [[0, 0]] + [list(pair) for pair in pairs] + [[0, 0]],
+                      name="padded")
+
+
+# --- rows and columns -------------------------------------------------------------------------
+
+
+class Conv2D(Kind):
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        options = dict(options_of(config, 2), kernel=numbers(config["kernel_size"], 2),
+                       filters=config.get("filters"),
+                       activation=activation(path, name, config["activation"]))
+        return Layer(type(self).__name__, name, options, dict(zip(("kernel", "bias"), arrays)))
+
+    def array_counts(self, config):
+        return 1 + bool(config.get("use_bias", True)), 0
+
+    def shape(self, layer, shape):
+        options = layer.options
+        return tuple(length(size, kernel, stride, gap, options["padding"])
+                     for size, kernel, stride, gap in zip(
+                         shape, options["kernel"], options["strides"], options["dilation"])) + (
+            self.width(layer, shape),)
+
+    def width(self, layer, shape):
+        return layer.options["filters"]
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 3, TWO_DIMENSIONS)
+        width = self.width(layer, shapes[0])
+        check_arrays(path, layer, {"kernel": self.kernel_shape(layer, shapes[0]),
+                                   "bias": (width,)}, ["kernel"])
+
+    def kernel_shape(self, layer, shape):
+        return layer.options["kernel"] + (shape[-1], layer.options["filters"])
+
+    def window(self, call):
+        options, width = call.layer.options, call.after[-1]
+        return call.ops.convolution(
+            call.tensor, call.layer.weights["kernel"],
+            call.layer.weights.get("bias", np.zeros(width, np.float32)), options["strides"],
+            options["padding"], options["dilation"], options["activation"])
+
+
+class SeparableConv2D(Conv2D):
+    """Read as the Conv2D that it is: its two kernels multiplied."""
+
+    def read(self, path, name, config, arrays):
+        arrays = list(arrays)
+        if len(arrays) >= 2:
+            depth, point = arrays[:2]  # (k, k, C, M), (1, 1, C M, F)
+            both = np.einsum("ijcm,cmf->ijcf", depth.astype(np.float64), point.reshape(
+                depth.shape[2], depth.shape[3], -1).astype(np.float64))
+            arrays = [both.astype(np.float32)] + arrays[2:]
+        return super().read(path, name, config, arrays)._replace(kind="Conv2D")
+
+    def array_counts(self, config):
+        return 2 + bool(config.get("use_bias", True)), 0
+
+
+class DepthwiseConv2D(Conv2D):
+    def read(self, path, name, config, arrays):
+        read = super().read(path, name, config, arrays)
+        return read._replace(options=dict(read.options, depth=int(config["depth_multiplier"])))
+
+    def width(self, layer, shape):
+        return shape[-1] * layer.options["depth"]
+
+    def kernel_shape(self, layer, shape):
+        return layer.options["kernel"] + (shape[-1], layer.options["depth"])
+
+    def window(self, call):
+        options, width = call.layer.options, call.after[-1]
+        return call.ops.convolution(
+            call.tensor, call.layer.weights["kernel"],
+            call.layer.weights.get("bias", np.zeros(width, np.float32)), options["strides"],
+            options["padding"], options["dilation"], options["activation"], depthwise=True)
+
+
+class Pooling2D(Kind):
+    def __init__(self, mean=False):
+        self.mean = mean
+
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        size = numbers(config["pool_size"], 2)
+        return Layer(("Max", "Average")[self.mean] + "Pooling2D", name, {
+            "size": size, "strides": numbers(config.get("strides") or size, 2),
+            "padding": config["padding"]}, {})
+
+    def shape(self, layer, shape):
+        options = layer.options
+        return tuple(length(axis, size, stride, 1, options["padding"]) for axis, size, stride in zip(
+            shape, options["size"], options["strides"])) + tuple(shape[-1:])
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 3, TWO_DIMENSIONS)
+
+    def window(self, call):
+        options = call.layer.options
+        return call.ops.pool(call.tensor, self.mean, options["size"], options["strides"],
+                             options["padding"])
+
+
+class ConvLSTM2D(LSTM):
+    """Shi 2015 without peepholes: the products of an LSTM are convolutions; gates i, f, c, o."""
+
+    def read(self, path, name, config, arrays):
+        refuse_channels_first(path, name, config)
+        return super().read(path, name, config, arrays)
+
+    def more_options(self, path, name, config):
+        gate = config.get("recurrent_activation", "hard_sigmoid")
+        return dict(options_of(config, 2), filters=config["filters"],
+                    kernel=numbers(config["kernel_size"], 2),
+                    recurrent_activation=activation(path, name, gate))
+
+    def item(self, layer, shape):
+        read = layer._replace(options=dict(layer.options))
+        return Conv2D().shape(read, shape)
+
+    def check(self, path, layer, shapes):
+        check_rank(path, layer, shapes[0], 4, "(steps, rows, columns, channels)")
+        kernel, filters = layer.options["kernel"], layer.options["filters"]
+        check_arrays(path, layer, {
+            "kernel": kernel + (shapes[0][-1], 4 * filters),
+            "recurrent": kernel + (filters, 4 * filters), "bias": (4 * filters,)},
+            ["kernel", "recurrent"])
+        self.check_states(path, layer, shapes)
+
+    def no_fused(self, layer):
+        return "is ConvLSTM2D, and the fused op is an LSTM", ""
+
+    def fused_activations(self, layer):
+        return []
+
+    def zeros(self, tf, layer, like):
+        shape = self.item(layer, tuple(int(size) for size in like.shape[1:]))
+        full = tf.stack([tf.shape(like)[0]] + [int(size) for size in shape])
+        return [tf.fill(full, 0.0, name="zero_" + state) for state in self.carried]
+
+    def cell(self, ops, layer):
+        tf, options = ops.tf, layer.options
+        filters, act = options["filters"], options["activation"]
+        bias = layer.weights.get("bias", np.zeros(4 * filters, np.float32))
+        order = np.concatenate([np.arange(filters) + k * filters for k in (0, 1, 3, 2)])
+        from_x = ops.convolution_of(layer.weights["kernel"][..., order], bias[order],
+                                    options["strides"], options["padding"], options["dilation"],
+                                    "from_x")
+        from_h = ops.convolution_of(layer.weights["recurrent"][..., order],
+                                    np.zeros(4 * filters, np.float32), (1, 1), "same", (1, 1),
+                                    "from_h")
+
+        def cell(x, states):
+            h, c = states
+            total = tf.add(from_x(x), from_h(h), name="sum")
+            i, f, o, g = tf.split(total, 4, 3, name="gate")
+            i, f, o = (ops.activate(gate, options["recurrent_activation"], "gate_" + name)
+                       for gate, name in zip((i, f, o), "ifo"))
+            c = tf.add(tf.multiply(f, c, name="kept"),
+                       tf.multiply(i, ops.activate(g, act, "candidate"), name="added"), name="c")
+            return [tf.multiply(o, ops.activate(c, act, "squashed"), name="h"), c]
+        return cell
+
+
+CELLS = {"ConvLSTM2D": ConvLSTM2D()}
+KINDS = {
+    "Conv1D": Conv1D(), "SeparableConv1D": SeparableConv1D(), "MaxPooling1D": Pooling1D(),
+    "AveragePooling1D": Pooling1D(True), "GlobalMaxPooling1D": GlobalPooling(2),
+    "GlobalAveragePooling1D": GlobalPooling(2, True), "UpSampling1D": UpSampling1D(),
+    "Conv2D": Conv2D(), "SeparableConv2D": SeparableConv2D(),
+    "DepthwiseConv2D": DepthwiseConv2D(), "MaxPooling2D": Pooling2D(),
+    "AveragePooling2D": Pooling2D(True), "GlobalMaxPooling2D": GlobalPooling(3),
+    "GlobalAveragePooling2D": GlobalPooling(3, True), "ConvLSTM2D": CELLS["ConvLSTM2D"],
+}
+KINDS.update((kind, Borders(kind, rank)) for kind, rank in (
+    ("ZeroPadding1D", 1), ("Cropping1D", 1), ("ZeroPadding2D", 2), ("Cropping2D", 2)))

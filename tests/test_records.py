@@ -1,0 +1,70 @@
+"""make records: which folders are records, what of their params counts, and the tables by worked values."""
+import pytest
+import yaml
+
+import records
+from kit.base.cli import UserError
+
+NAMES = records.ENSEMBLES + records.ALONE + ("pca_residual", "global_max_z", "floor_random")
+
+
+def result(vus_pr, false_alarms, asked=0.5, **others):
+    """What is kept of a record on which every detector is alike, but for others."""
+    metrics = {name: {"vus_pr": vus_pr, "false_alarms_per_day": false_alarms} for name in NAMES}
+    metrics.update({name: {"vus_pr": value, "false_alarms_per_day": false_alarms}
+                    for name, value in others.items()})
+    return {"asked": asked, "metrics": metrics}
+
+
+def folder(path, *files):
+    path.mkdir()
+    for name in files:
+        (path / name).write_text("x")
+    return path
+
+
+def test_records_are_the_folders_with_params(tmp_path):
+    folder(tmp_path / "b", "params.yaml", "log.csv")
+    folder(tmp_path / "a", "params.yaml")
+    folder(tmp_path / "notes", "log.csv")
+    assert list(records.folders(str(tmp_path))) == ["a", "b"]
+    with pytest.raises(UserError, match="no folder in it has a params.yaml"):
+        records.folders(str(tmp_path / "notes"))
+
+
+def test_the_log_of_a_record(tmp_path):
+    named = folder(tmp_path / "a", "params.yaml", "log.csv", "notes.txt")
+    only = folder(tmp_path / "b", "params.yaml", "plant.csv")
+    none = folder(tmp_path / "c", "params.yaml", "one.csv", "two.csv")
+    assert records.log_of(str(named)) == str(named / "log.csv")
+    assert records.log_of(str(only)) == str(only / "plant.csv")
+    with pytest.raises(UserError, match="log or log.csv; there is one.csv, two.csv"):
+        records.log_of(str(none))
+
+
+def test_a_record_changes_the_parameters_that_there_are():
+    ours = {"train": {"epochs": 20, "units": 64}, "evaluate": {"fading": 0.9}}
+    theirs = yaml.safe_load("train: {epochs: 5, units: 64, optimizer: adam}")
+    assert records.changes(theirs, ours) == {"train": {"epochs": 5}}
+
+
+def test_tables_worked():
+    lines = records.tables({"one": result(0.5, 1.5, step_int8=0.4), "two": result(0.7, 2.0)})
+    assert lines[1].split() == ["one", "0.500", "0.500", "0.400", "0.500", "0.500", "0.500", "0.500",
+                                "0.500", "0.500", "pca_residual", "0.500"]
+    assert lines[3].split()[:4] == ["mean", "0.600", "0.600", "0.550"]
+    assert lines[6].split() == ["VUS-PR,", "%", "-20.0", "+0.0", "-10.0"]
+    assert lines[9].split() == ["one", "3.00", "3.00", "3.00", "3.00", "3.00", "0.5"]
+    assert lines[11].split()[:7] == ["at", "most", "three", "times", "1", "of", "2"]
+
+
+def test_a_record_without_labels_has_no_row():
+    bare = {"asked": 1, "metrics": {"keras": {"alarms_per_day": 2}}}
+    assert not any(line.startswith("bare") for line in records.tables(
+        {"bare": bare, "one": result(0.5, 1.5)}))
+
+
+def test_either_a_folder_or_what_an_earlier_run_wrote(capsys):
+    with pytest.raises(SystemExit):
+        records.arguments([])
+    assert "give a folder of records" in capsys.readouterr().err

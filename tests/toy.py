@@ -1,0 +1,31 @@
+"""A small record for the tests of scores and of their fit."""
+import numpy as np
+
+from kit.detection import fitting
+from kit.record.stretches import hold_last
+
+OPTIONS = {"time_constants": [3, 8], "energy_time_constants": [3, 8], "fading": 0.9,
+           "time_scales": [1, 4, 16, 64], "regimes": 1, "pca_variance": 0.9}
+CHANNELS = 3
+MIX = np.array([[1.0, 0.8, 0.0], [0.0, 0.6, 0.0], [0.0, 0.0, 2.0]])  # 1 and 2 agree, 3 is alone
+ONE_REGIME = np.zeros((1, CHANNELS))
+
+
+def toy(n, seed, missing=0.0):
+    """(samples, forecasts): a smooth signal, residuals of covariance MIX'MIX."""
+    rng = np.random.default_rng(seed)
+    forecasts = np.sin(np.arange(n)[:, None] / [20, 30, 50])
+    samples = forecasts + 0.1 * rng.standard_normal((n, CHANNELS)) @ MIX
+    samples[rng.random(samples.shape) < missing] = np.nan
+    forecasts[:10] = np.nan
+    return samples, forecasts
+
+
+def normal_of(samples, **options):
+    return fitting.fit_normal(samples, hold_last(samples), dict(OPTIONS, **options))
+
+
+def fitted(samples, forecasts, rate=1 / 1000, kinds=fitting.KINDS, **options):
+    """The detector of a record that is its own train part."""
+    options = dict(OPTIONS, **options)
+    return fitting.fit(samples, forecasts, normal_of(samples, **options), options, rate, kinds)[0]
