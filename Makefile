@@ -1,10 +1,10 @@
 # `make` alone explains the targets. DVC=dvc takes a DVC of your own.
 DVC ?= .venv-dvc/bin/dvc
-STAGES := generate train freeze convert evaluate report attest
+STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare reproduce verify \
-	runtimes bench clean lock
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
+	reproduce verify firmware-report runtimes soak bench bench-compare audit clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -74,7 +74,18 @@ detect: setup  ## alarms of the int8 step model on a log: LOG=plant.csv
 runtimes: setup  ## every .tflite file in four runtimes: the same numbers, or the refusal
 	@sh scripts/setup litert tflm
 	@sh scripts/run runtimes models/convert --record data/generate/test.csv \
-		--scaler models/train/scaler.json --out reports/runtimes $(ARGS)
+		--scaler models/train/scaler.json --detectors reports/evaluate/detectors.json \
+		--alarms reports/evaluate/alarms.csv --out reports/runtimes $(ARGS)
+
+soak: setup  ## every step file over ten million samples: drift, saturation, memory; ARGS="--samples 100000"
+	@sh scripts/run soak models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --out reports/soak $(ARGS)
+
+firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, instructions a sample
+	@sh scripts/setup tflm
+	@sh scripts/run firmware_report models/convert --record data/generate/test.csv \
+		--scaler models/train/scaler.json --detector reports/evaluate/detectors.json \
+		--out reports/firmware $(ARGS)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers
@@ -82,12 +93,21 @@ bench: setup  ## every file in every runtime against what else there is, in time
 		--record data/generate/validation.csv --calibration data/generate/train.csv \
 		--scaler models/train/scaler.json --out reports/bench $(ARGS)
 
+bench-compare: setup  ## two benches side by side: A=before.json B=reports/bench.json
+	$(call need,A,say which bench: make bench-compare A=before.json B=reports/bench.json)
+	@sh scripts/run bench_compare $(A) $(or $(B),reports/bench.json)
+
+audit: setup  ## what is known against the packages of the locks, and why it does not reach us (network)
+	@sh scripts/setup audit
+	@sh scripts/run audit requirements.lock $(sort $(wildcard environments/*.lock)) \
+		--reasons environments/audit.json
+
 clean:  ## remove what is generated and not in git; the environments and DVC's cache stay
 	git clean -qfdX -- data/generate models reports .hypothesis
 
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/dvc,3.9,--universal)
-	for name in litert tflm peers; do \
+	for name in litert tflm peers audit; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done

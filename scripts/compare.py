@@ -10,6 +10,7 @@ Out: tables on the terminal; `!` marks a metric that moved further than it does 
 import json
 import os
 import subprocess
+import sys
 
 import yaml
 
@@ -105,20 +106,37 @@ def main(argv):
         metrics = [{key: value for key, value in side.items() if key.endswith(HEADLINES)}
                    for side in metrics]
     spread = at(b, SPREAD, json.loads)
+    locks = [at(commit, "dvc.lock", yaml.safe_load) for commit in (a, b)]
     parts = [
         ("metrics (`!`: moved further than between seeds)",
          rows(*metrics, only_changed=args.all, spread=spread)),
         ("parameters", rows(*(flat(at(commit, "params.yaml", yaml.safe_load))
                               for commit in (a, b)), only_changed=True)),
-        ("bytes", rows(*(sizes(at(commit, "dvc.lock", yaml.safe_load)) for commit in (a, b)),
-                       only_changed=False)),
+        ("bytes", rows(*map(sizes, locks), only_changed=False)),
     ]
+    if other_record(*locks):
+        print("scored on other records: the metrics of %s and %s do not compare" % (a, b))
     for title, lines in parts:
         print("%s, %s to %s" % (title, a, b))
         print("\n".join(lines or ["  no difference"]))
     if args.page:
-        subprocess.run([os.path.join(ROOT, ".venv-dvc", "bin", "dvc"), "plots", "diff", a, b,
-                        "-o", args.page], cwd=ROOT, check=True)
+        write_page(a, b, args.page)
+
+
+def other_record(old, new):
+    """Whether two dvc.locks name different test records; what either lacks says nothing."""
+    digests = [{out["path"]: out["md5"] for out in lock.get("stages", {}).get("evaluate", {}).get(
+        "deps", [])}.get("data/generate/test.csv") for lock in (old, new)]
+    return None not in digests and digests[0] != digests[1]
+
+
+def write_page(a, b, folder):
+    """DVC's page of the plots; what it says goes to stderr, so that `| head` does not end it."""
+    sys.stdout.flush()
+    status = subprocess.call([os.path.join(ROOT, ".venv-dvc", "bin", "dvc"), "plots", "diff", a, b,
+                              "-o", folder], cwd=ROOT, stdout=sys.stderr)
+    if status:
+        raise UserError("`dvc plots diff` ended with status %d, and there is no page" % status)
 
 
 if __name__ == "__main__":

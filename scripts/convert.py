@@ -13,9 +13,11 @@ in   a Keras model: .h5, .keras, a SavedModel folder, weights with --architectur
      data: .npy windows (n, steps, channels) or stream (n, channels) in the model's own units, or
      a record .csv with its --scaler
 out  the .tflite, and beside it a .json with what a device programmer needs: names, shapes, types,
-     scales, operators with versions, hashes, and the difference to Keras that was measured
+     scales, operators with versions, hashes, and the difference to Keras that was measured; and a
+     .golden.json, real inputs with the outputs and states that any runtime must give for them
 
 form       window  a fixed number of steps in, forecast out, each window from the zero state
+           loop    as window, of any length: a WHILE over the steps, in a fraction of the memory
            step    one sample and the states in, output and new states out: any length
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
@@ -36,8 +38,10 @@ from kit.base.cli import (
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
+from kit.network.possible import explained, window_steps
 from kit.record.samples import read_inputs
 from kit.runtime import files
+from kit.runtime.flatbuffer import merge_constants
 from kit.runtime.forms import FORMS
 from kit.runtime.precisions import EXACT, PRECISIONS
 
@@ -63,6 +67,11 @@ class Job(NamedTuple):
 
 def main(argv):
     args = arguments(argv)
+    if args.explain:
+        network = read_network(read_asked(keras_of(args), args))
+        return print("\n".join(explained(network, args.window_steps, args.source)))
+    if args.output is None:
+        raise UserError("say with -o which file to write (with --form all which folder)")
     if args.form == "all":
         if args.c_array:
             raise UserError("--c-array writes one step file, not the table; give it --form step")
@@ -72,8 +81,10 @@ def main(argv):
         raise UserError("%s: the output's name must end in .tflite" % args.output)
     if args.c_array and not FORMS[form].streams:
         raise UserError("--c-array writes the step form, not the %s form" % form)
-    data, facts = convert(job_of(args), form, precision)
-    write(args.output, data, facts)
+    job = job_of(args)
+    data, facts = convert(job, form, precision)
+    write(args.output, data, facts, job.reference)
+    print("%s: %s" % (args.output, summary(facts)), file=sys.stderr)
     if args.c_array:
         from kit.tflite.carray import header
 
@@ -85,7 +96,9 @@ def arguments(argv):
     p.add_argument("source", help="Keras model: .h5, .keras, SavedModel folder, weights or .json; "
                    "or a .pb of freeze with its .json beside it")
     add_arguments(p)
-    p.add_argument("-o", "--output", required=True, help=".tflite to write (a folder for all)")
+    p.add_argument("-o", "--output", help=".tflite to write (a folder for all)")
+    p.add_argument("--explain", action="store_true", help="write nothing; print the layers as "
+                   "read, the forms that are possible, and why not the others")
     p.add_argument("--form", choices=list(FORMS) + ["all"])
     p.add_argument("--precision", choices=list(PRECISIONS))
     p.add_argument("--keras", help="the Keras file that a frozen .pb came from, for comparison")
@@ -161,22 +174,30 @@ def signature_of(pb_path):
     return signature
 
 
-def write(path, data, facts):
-    """The .tflite and its .json; what was measured goes to the terminal."""
-    write_pair(path, data, facts)
-    print("%s: %s" % (path, summary(facts)), file=sys.stderr)
+def write(path, data, facts, reference):
+    """The .tflite, its .json, and a golden stream of the runtime that proved it."""
+    from kit.runtime.golden import golden_stream
+    from kit.runtime.interpreter import Model
 
-
-def write_pair(path, data, facts):
-    write_together({path: data, os.path.splitext(path)[0] + ".json": json_text(facts)})
+    model, stem = Model(data), os.path.splitext(path)[0]
+    written = {path: data, stem + ".json": json_text(facts)}
+    if len(model.inputs) == len(model.state) + 1:  # of several inputs there is none
+        stream = golden_stream(model, facts["precision"], reference.inputs(model.form))
+        written[stem + ".golden.json"] = json_text(dict(
+            {"file": os.path.basename(path), "sha256": facts["sha256"]}, **stream))
+    write_together(written)
 
 
 def summary(facts):
     """Size and parity in one line."""
     parity = facts["parity"]
-    text = "%d bytes; difference to Keras %.2g mean, %.2g max (output std %.2g, %d %s); %s <= %.2g"
+    text = ("%d bytes; difference to Keras %.2g mean, %.2g p99, %.2g max (output std %.2g, %d %s); "
+            "%s <= %.2g")
+    if facts.get("int8_weights") == 0:
+        text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
     return text % (
-        facts["size_bytes"], parity["mean_abs_diff"], parity["max_abs_diff"], parity["output_std"],
+        facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
+        parity["max_abs_diff"], parity["output_std"],
         parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
@@ -199,7 +220,7 @@ def convert_all(args):
             lines.append("%-6s %-8s -  %s" % (form, precision, error))
             outside += ["%s %s" % (form, precision)] * isinstance(error, OutsideBound)
             continue
-        write_pair(path, data, facts)
+        write(path, data, facts, job.reference)
         lines.append("%-6s %-8s %s" % (form, precision, summary(facts)))
     print("\n".join(lines))
     if not any("bytes;" in line for line in lines):
@@ -225,14 +246,37 @@ def convert(job, form, precision):
         raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
                         "model will see" % precision)
     with tempfile.TemporaryDirectory() as folder:
-        pb_path, signature = frozen_source(job, form, folder)
-        model = MAKERS[precision](pb_path, signature, job.calibration)
+        if form == "loop":
+            model, signature = looped(job, precision, folder)
+        else:
+            pb_path, signature = frozen_source(job, form, folder)
+            model = MAKERS[precision](pb_path, signature, job.calibration)
     data = toco.packed(model, signature)
     facts = toco.facts(data, form, precision, signature)
     facts["source"] = os.path.basename(os.path.normpath(job.source))
     facts["source_sha256"] = digest(*sources(job))
     facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
     return data, facts
+
+
+def looped(job, precision, folder):
+    """(Model dict, signature) of the loop form, from the step model of each of its pieces."""
+    from kit.network.loops import pieces
+    from kit.tflite.loop import Step, looped as joined
+    from kit.tflite.pieces import finished
+    from kit.tflite.precisions import MAKERS
+
+    def make(network, precision, samples):
+        form = "loop" if network.open or network.steps else "window"  # that of one vector
+        pb_path, signature = frozen_source(job._replace(network=network), form, folder)
+        signature = dict(signature, form="step")
+        return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
+
+    steps = window_steps(job.network, job.steps, job.source)
+    calibration = job.calibration if PRECISIONS[precision].calibrated else None
+    parts = pieces(job.network, steps, job.source)
+    return joined(finished(parts, make, precision, calibration, steps), steps,
+                  job.network.inputs[0].shape[-1])
 
 
 def sources(job):
@@ -244,12 +288,13 @@ def frozen_source(job, form, folder):
     """(path of the .pb, its signature), frozen here when the source is an .h5."""
     if is_frozen(job.source):
         signature = signature_of(job.source)
-        if signature["form"] != form:
-            raise UserError("%s holds the %s form, not %s"
-                            % (job.source, signature["form"], form))
+        if signature["form"] != FORMS[form].graph:
+            raise UserError("%s holds the %s form; for %s the %s form is needed"
+                            % (job.source, signature["form"], form, FORMS[form].graph))
         return job.source, signature
-    from kit.network.forms import frozen, window_steps
+    from kit.network.forms import frozen
 
+    form = FORMS[form].graph
     steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)
     graph = frozen(job.network, form, steps, job.source)
     path = os.path.join(folder, form + ".pb")

@@ -2,70 +2,189 @@
 
     sh scripts/run detect --log plant.csv
     sh scripts/run detect --log plant.csv --format jsonl --plot plant.png
-    sh scripts/run detect --log plant.csv --follow
+    sh scripts/run detect --log plant.csv --follow --bad-rows skip --state plant.state
     logger | python3 scripts/detect.py --log -
 
-In:  a CSV log with the channels that the model was trained on, a time column before them or none
-     (docs/your-own-data.md has the dialects), and what convert, evaluate and train made.
-Out: one line per change. `start` and `end` count samples from 0, gaps in the time included, and
-     the end is the first sample after the alarm; `peak_score` is the highest so far, in decades.
-     `event` is begin, end, or open: an alarm that lasts when the log ends, at `end`.
+In:  a log with the channels that the model was trained on, a time column before them or none
+     (docs/your-own-data.md has the formats; --settings names the section `generate.log` of a log
+     that needs one), and what convert, evaluate and train made.
+Out: one line per change. `start` and `end` count samples from 0, gaps in the time included unless
+     they are longer than a window, and the end is the first sample after the alarm; `peak_score` is
+     the highest so far, in decades. `event` is begin, end, or open: an alarm that lasts when the
+     log ends or the process is stopped (Ctrl-C, SIGTERM, SIGHUP), at `end`.
+
+--bad-rows skip counts and tells what cannot be read, takes it as missing, and goes on; a row whose
+time does not follow waits for two that agree with it: then the clock was set, and a session begins.
+--follow goes on in a new file when the log is rotated. --state keeps what the detector remembers:
+a restart goes on behind the last row that it saw.
 
 On a device: any Python from 3.7 on, numpy, and one of tflite-runtime, ai-edge-litert, tensorflow.
 """
+import contextlib
 import csv
+import itertools
 import json
 import os
+import signal
 import sys
 import time
 
 import numpy as np
 
-from kit.base.cli import UserError, atomic_path, parser, run
+from kit.base.cli import UserError, atomic_path, counted, parser, read_json, run
+from kit.detection import memory
 from kit.detection.fitted import read_detector
 from kit.detection.stream import Alarms, Envelope, StreamDetector
-from kit.record.files import PIECE_BYTES, shown_pieces
-from kit.record.logs import SESSION, text_log
-from kit.record.timeline import Timeline, equally_spaced, iso
+from kit.page.panels import draw, figure_class
+from kit.record.files import PIECE_BYTES
+from kit.record.logs import SESSION, Form, form_of, open_log, text_log
+from kit.record.readings import sampled
+from kit.record.steady import Steady
+from kit.record.timeline import Timeline, cut, iso
 from kit.record.windows import read_scaler
 from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
 POLL_S = 0.2
+SAVED_S = 10  # seconds at most between two states
+TOLD = 10  # bad rows that are told one by one
 
 
-def pieces_of(path, follow):
-    """Bytes of a file, of standard input (-) as they arrive, or of a file that grows."""
+class Stopped(Exception):
+    """A signal asked to end."""
+
+
+class Signals:
+    """Ends between two blocks, so that what is saved is whole; at once while it waits for rows."""
+
+    def __init__(self):
+        self.caught, self._waits = None, False
+
+    @contextlib.contextmanager
+    def heeded(self):
+        """Heed SIGINT, SIGTERM and SIGHUP, unless the shell has them ignored."""
+        before = {number: signal.getsignal(number)
+                  for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, self._catch)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _catch(self, number, _):
+        self.caught = number
+        if self._waits:
+            raise Stopped
+
+    def check(self):
+        if self.caught is not None:
+            raise Stopped
+
+    def wait(self, function, *args):
+        """What a function returns that may take long."""
+        self._waits = True
+        try:
+            self.check()
+            return function(*args)
+        finally:
+            self._waits = False
+
+
+class BadRows:
+    """Counts rows that cannot be read, and tells the first ones and every doubling."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, what):
+        self.count += 1
+        if self.count <= TOLD or self.count & (self.count - 1) == 0:
+            print("skipped (%d): %s" % (self.count, what), file=sys.stderr, flush=True)
+
+
+# ---- where rows come from ----------------------------------------------------------------------
+
+def logs(path, follow, form, signals):
+    """Yield the Logs to read one after the other: one, or every file that a followed name becomes.
+    """
     if path == "-":
-        return iter(lambda: os.read(0, PIECE_BYTES), b"")
-    if follow:
-        return growing_pieces(path)
-    if not os.path.isfile(path):
-        raise UserError("%s: no such file" % path)
-    return shown_pieces(path, "detect")
+        yield text_log("standard input", iter(
+            lambda: signals.wait(os.read, 0, PIECE_BYTES), b""), form)
+    elif not follow:
+        if not os.path.isfile(path):
+            raise UserError("%s: no such file" % path)
+        yield open_log(path, form, "detect")
+    else:
+        header = None
+        while True:
+            file = opened(path, signals if header else None)
+            log = followed(path, file, form, header, signals)
+            header = log.header
+            yield log
 
 
-def growing_pieces(path):
-    """Bytes of a file and of what is appended to it, without an end."""
+def opened(path, signals):
+    """An open file; with signals, as soon as there is one."""
+    while True:
+        try:
+            return open(path, "rb")
+        except OSError as error:
+            if signals is None or os.path.isdir(path):
+                raise UserError("%s: %s" % (path, error.strerror))
+            signals.wait(time.sleep, POLL_S)
+
+
+def followed(path, file, form, header, signals):
+    """The Log of a file that grows until it is rotated; one without names has those before it."""
+    first = b""
+    if header is not None:
+        while b"\n" not in first:
+            piece = file.read(PIECE_BYTES)
+            first += piece
+            if not piece:
+                signals.wait(time.sleep, POLL_S)
+    pieces = itertools.chain([first] if first else [], growing_pieces(path, file, signals))
+    if header is None:
+        return text_log(path, pieces, form)
     try:
-        with open(path, "rb") as file:
-            while True:
-                piece = file.read(PIECE_BYTES)
-                if piece:
-                    yield piece
-                elif os.fstat(file.fileno()).st_size < file.tell():
-                    raise UserError("%s became shorter while it was followed" % path)
-                elif not (os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))):
-                    raise UserError("%s was moved or removed while it was followed" % path)
-                else:
-                    time.sleep(POLL_S)
-    except OSError as error:
-        raise UserError("%s: %s" % (path, error.strerror))
+        named = text_log(path, [first], form).header == header
+    except UserError:
+        named = False
+    return text_log(path, pieces, form if named else form._replace(columns=tuple(header)))
+
+
+def growing_pieces(path, file, signals):
+    """Bytes of a file and of what is appended to it, until another one has its name or it is cut.
+    """
+    with file:
+        while True:
+            piece = file.read(PIECE_BYTES)
+            if piece:
+                yield piece
+                continue
+            there = os.fstat(file.fileno())
+            if there.st_size < file.tell():  # copied and emptied
+                return
+            try:
+                rotated = not os.path.samestat(there, os.stat(path))
+            except OSError:
+                rotated = True
+            if rotated:
+                rest = file.read()  # written between the two looks
+                if rest:
+                    yield rest
+                return
+            signals.wait(time.sleep, POLL_S)
 
 
 def check_channels(log, channels, ignored):
     """UserError naming where a log's channels are not the model's."""
+    if log.form.tag_column:
+        return
     if log.header[0] in channels and log.form.time == "auto" and not log.form.time_column:
         log.form = log.form._replace(time="none")
     if SESSION in log.header and SESSION not in channels:  # a record as `generate` writes it
@@ -113,62 +232,211 @@ def writer(form, stream):
     return write_row
 
 
-def watch(blocks, timed, detector, alarms, write, envelope):
-    """Score the blocks and write every change of an alarm.
+class Watch:
+    """Scores samples as they come and writes every change of an alarm.
 
-    One that lasts when the log ends, or when a person stops it, is written as open.
+    detector : StreamDetector; timed : whether the log has times
+    envelope : Envelope of channels, score and time in seconds, or None
     """
-    n, last, session = 0, None, 0
 
-    def say(event, when, row):
+    def __init__(self, detector, write, timed, envelope):
+        self.detector, self.alarms, self.timed = detector, Alarms(), timed
+        self.spans = []  # [start, end or None] of every alarm on the axis of the picture
+        self._write, self._envelope = write, envelope
+        self._n, self._session, self._last = 0, 0, None
+        self.changed = False  # since the state was saved
+
+    @property
+    def state(self):
+        """What is remembered beside the detector."""
+        return {"n": self._n, "session": self._session, "alarm": self.alarms.open,
+                "last": None if self._last is None else self._last.astype("datetime64[us]")
+                .astype(np.int64)}
+
+    @state.setter
+    def state(self, state):
+        self._n, self._session = int(state["n"]), int(state["session"])
+        self._last = None if state["last"] is None else state["last"].astype("datetime64[us]")
+        self.alarms = Alarms()
+        if state["alarm"] is not None:
+            start, end, peak = state["alarm"]
+            self.alarms.rows, self.spans = [[int(start), None, float(peak)]], [[None, None]]
+
+    def take(self, block):
+        """Score a Block of equally spaced samples."""
+        if block.session != self._session:
+            self._session = block.session
+            for row in self.alarms.close(self._n):
+                self._say("end", self._last, row)
+            self.detector.begin()
+        scores = self.detector.update(block.values)
+        self._n, self._last = block.row + len(scores), block.time[-1:]
+        if self._envelope:
+            self._envelope.add(block.row, np.column_stack([
+                block.values, scores, block.time.astype("datetime64[ms]").astype(float)]))
+        for event, at, row in self.alarms.update(block.row, scores, self.detector.threshold):
+            self._say(event, block.time[at:at + 1], row)
+
+    def finish(self):
+        """Write an alarm that lasts as open."""
+        if self.alarms.open:
+            start, _, peak = self.alarms.open
+            self._say("open", self._last, [start, self._n, peak])
+
+    def _say(self, event, when, row):
         start, end, peak = row
-        write([event, start, end, iso(when)[0] if timed else None, float("%.6g" % peak)])
+        place = when[0].astype("datetime64[ms]") if self.timed else end if event != "begin" else start
+        if event == "begin":
+            self.spans.append([place, None])
+        else:
+            self.spans[-1] = [place if self.spans[-1][0] is None else self.spans[-1][0], place]
+        if not self._envelope:  # only a picture needs them all
+            del self.alarms.rows[:-1], self.spans[:-1]
+        self.changed = True
+        self._write([event, start, end, iso(when)[0] if self.timed else None,
+                     float("%.6g" % peak)])
 
-    try:
+
+def picture(path, watch, envelope, title, names, threshold):
+    """Write the picture of what was watched."""
+    x = np.arange(envelope.LIMIT) * envelope.size
+    if watch.timed:
+        known = np.nan_to_num(envelope.low[:, -1])
+        x = known.astype(np.int64).astype("datetime64[ms]")
+    last = x[~np.isnan(envelope.low[:, -2])][-1:]
+    spans = [(start, last[0] if end is None else end) for start, end in watch.spans
+             if start is not None]
+    with atomic_path(path) as partial:
+        draw(partial, title, names + ["score"], envelope.low[:, :-1], envelope.high[:, :-1], x,
+             spans, threshold)
+
+
+# ---- the whole ---------------------------------------------------------------------------------
+
+class Place:
+    """How far a log was read, so that a restart goes on behind it."""
+
+    def __init__(self):
+        self.row, self.time, self.first = 0, None, None  # of the file's rows; the first one's values
+
+    @property
+    def state(self):
+        return {"row": self.row, "first": self.first, "time": self.time}
+
+    @state.setter
+    def state(self, state):
+        self.row, self.first, self.time = state["row"], state["first"], state["time"]
+
+    def new(self, blocks, known):
+        """Yield what is new of the Blocks of a file. Where it begins as the one before did, that is
+        what comes after the last row; else what is later than the last time."""
+        if not known:
+            self.row = 0
+        skip, begun = self.row if known else 0, not known
         for block in blocks:
-            if block.session != session:
-                session = block.session
-                for row in alarms.close(n):
-                    say("end", last, row)
-                detector.begin()
-            scores = detector.update(block.values)
-            n, last = block.row + len(scores), block.time[-1:]
-            if envelope:
-                envelope.add(block.row, np.column_stack([block.values, scores]))
-            for event, at, row in alarms.update(block.row, scores, detector.threshold):
-                say(event, block.time[at:at + 1], row)
-    finally:
-        if alarms.rows and alarms.rows[-1][1] is None:
-            alarms.rows[-1][1] = n
-            say("open", last, alarms.rows[-1])
+            first = [None if block.time is None else str(block.time[0]), repr(block.values[0].tolist())]
+            if block.row == 1:
+                if known and first != self.first:  # another file
+                    skip = 0
+                self.first = first
+            rows = block.row + np.arange(len(block.values))
+            fresh = rows > skip
+            if known and not begun and skip == 0 and block.time is not None and self.time is not None:
+                fresh &= block.time.astype(np.int64) > self.time
+            begun = begun or bool(fresh.any())
+            if fresh.any():
+                at = int(np.flatnonzero(fresh)[0])
+                yield cut(block, slice(at, None))._replace(row=block.row + at)
+
+    def passed(self, block):
+        """Remember the block's last row."""
+        self.row = block.row + len(block.values) - 1
+        if block.time is not None:
+            self.time = int(block.time[-1].astype(np.int64))
 
 
-def draw(path, envelope, names, threshold, alarms):
-    """A panel per channel and one for the score; what is red is an alarm."""
-    figure = figure_class()((11, 1.1 * len(names) + 0.8))
-    panels = figure.subplots(len(names), 1, sharex=True)
-    rows = np.arange(envelope.LIMIT) * envelope.size
-    shown = ~np.isnan(envelope.low[:, -1])
-    for number, (panel, name) in enumerate(zip(panels, names)):
-        low, high = envelope.low[shown, number], envelope.high[shown, number]
-        panel.fill_between(rows[shown], low, high, linewidth=0.8, edgecolor="#1f4e79",
-                           facecolor="#1f4e79", step="post")
-        panel.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-        panel.tick_params(labelsize=7)
-        for start, end, _ in alarms:
-            panel.axvspan(start, max(end, start + envelope.size), color="#c1121f", alpha=0.3, lw=0)
-    panels[-1].axhline(threshold, color="#c1121f", linewidth=0.9, linestyle="--")
-    panels[-1].set_xlabel("sample")
-    figure.savefig(path, dpi=120, bbox_inches="tight", format="png")
+def settings_of(path):
+    """(Form, names of columns to leave out) of a file with the keys of `generate.log`; labels are
+    left out too."""
+    if path is None:
+        return Form(), []
+    if path.endswith(".json"):
+        found = read_json(path)
+    else:
+        try:
+            from kit.base.params import load_yaml
+        except ImportError:
+            raise UserError("%s: YAML needs the package pyyaml; give the same as .json" % path)
+        found = load_yaml(path)
+    for key in ("generate", "log"):
+        found = found.get(key, found) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise UserError("%s has no section generate.log" % path)
+    label = found.get("label_column")
+    form = form_of(dict(found, label_column=None, join=False))
+    return form, list(found.get("ignore_columns") or []) + ([label] if label else [])
 
 
-def figure_class():
-    """matplotlib's Figure, wanted for --plot alone."""
+def chained(form):
+    """Whether rows need more than a place on the time axis."""
+    return bool(form.sort or form.duplicates != "refuse" or form.resample or form.fill
+                or form.tag_column)
+
+
+def detect(args, scaler, model, fitted, signals, bad):
+    """Read, score and write until the log ends or a signal comes."""
+    form, ignored = settings_of(args.settings)
+    timeline = Timeline(form.resample or fitted["interval_s"], fitted["warm_up_samples"], not bad)
+    detector, place = StreamDetector(model, scaler, fitted), Place()
+    names = list(scaler.channels)
+    envelope = Envelope(len(names) + 2) if args.plot else None
+    watch = Watch(detector, writer(args.format, sys.stdout), True, envelope)
+    parts = {"detector": detector, "timeline": timeline, "watch": watch, "place": place}
+    files = (args.model, args.detector, args.scaler)
+    known = bool(args.state) and os.path.exists(args.state)
+    if known:
+        memory.load(args.state, parts, files)
+    if args.state and chained(form):
+        raise UserError("--state goes with logs that need neither sort, duplicates, resample, fill "
+                        "nor tag_column")
+    steady, saved = Steady(timeline, bad), time.monotonic()
+
+    def save():
+        if args.state:
+            memory.save(args.state, parts, files)
+        watch.changed = False
+
     try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("--plot needs matplotlib, which is not installed here")
-    return Figure
+        for log in logs(args.log, args.follow, form, signals):
+            log.bad = bad
+            check_channels(log, names, args.ignore + [
+                name for name in ignored if name in log.header])
+            watch.timed = log.form.time != "none"
+            blocks = log.blocks(names, ignored + args.ignore)
+            if chained(form):
+                for block in sampled(blocks, form, timeline, names):
+                    watch.take(block)
+                    signals.check()
+                continue
+            for block in place.new(blocks, known):
+                for part in steady.passed(block) if bad else [block]:
+                    for stretch in timeline.spaced(part):
+                        watch.take(stretch)
+                place.passed(block)
+                if watch.changed or time.monotonic() - saved > SAVED_S:
+                    save()
+                    saved = time.monotonic()
+                signals.check()
+            known = False
+    except Stopped:
+        pass
+    finally:
+        save()
+        watch.finish()
+        if args.plot:
+            picture(args.plot, watch, envelope, "%s: %s at %s, threshold %.3g" % (
+                os.path.basename(args.log), counted(len(watch.spans), "alarm"), stem(args.model),
+                fitted["threshold"]), names, fitted["threshold"])
 
 
 def arguments(argv):
@@ -187,6 +455,13 @@ def arguments(argv):
     p.add_argument("--format", choices=["csv", "jsonl"], default="csv",
                            help="lines to print (default: %(default)s)")
     p.add_argument("--plot", metavar="PNG", help="picture to write at the end")
+    p.add_argument("--settings", metavar="FILE", help="params.yaml, or its section generate.log as "
+                   ".yaml or .json, where the log needs one")
+    p.add_argument("--bad-rows", choices=["stop", "skip"], default="stop",
+                   help="end at a row that cannot be read, or take it as missing and go on "
+                   "(default: %(default)s)")
+    p.add_argument("--state", metavar="FILE", help="what the detector remembers: saved every few "
+                   "seconds and at the end, and taken up at the start")
     return p.parse_args(argv)
 
 
@@ -199,21 +474,13 @@ def main(argv):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
     scaler, model = read_scaler(args.scaler), step_model(args.model)
     fitted = read_detector(args.detector, stem(args.model), len(scaler.channels))
-    name = "standard input" if args.log == "-" else args.log
-    log = text_log(name, pieces_of(args.log, args.follow))
-    check_channels(log, scaler.channels, args.ignore)
-    blocks = equally_spaced(log.blocks(scaler.channels), Timeline(
-        fitted["interval_s"], fitted["warm_up_samples"]))
-    envelope = Envelope(len(scaler.channels) + 1) if args.plot else None
-    alarms = Alarms()
-    try:
-        watch(blocks, log.form.time != "none", StreamDetector(model, scaler, fitted), alarms,
-              writer(args.format, sys.stdout), envelope)
-    finally:  # also after Ctrl-C, the end of --follow
-        if args.plot:
-            with atomic_path(args.plot) as partial:
-                draw(partial, envelope, scaler.channels + ["score"], fitted["threshold"],
-                     alarms.rows)
+    signals, bad = Signals(), BadRows() if args.bad_rows == "skip" else None
+    with signals.heeded():
+        detect(args, scaler, model, fitted, signals, bad)
+    if bad and bad.count:
+        print("%s skipped" % counted(bad.count, "row"), file=sys.stderr)
+    if signals.caught is not None:
+        sys.exit(128 + signals.caught)
 
 
 if __name__ == "__main__":

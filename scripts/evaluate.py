@@ -26,7 +26,7 @@ from kit.base.cli import (
 )
 from kit.base.params import load_params
 from kit.base.processes import Processes
-from kit.detection import baselines, fitting, metrics, scores
+from kit.detection import baselines, certificate, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all
 from kit.record.records import interval_s, labels, read_events, read_record
 from kit.record.stretches import hold_last, runs
@@ -218,7 +218,8 @@ def parity(outputs, results, name):
     return dict({"forecast_mean_abs_diff": difference.mean(),
                  "forecast_max_abs_diff": difference.max(),
                  "output_std": found[known].astype(float).std()},
-                **compare(results[name], results["keras"]))
+                **compare(results[name], results["keras"]),
+                **certificate.changes(results[name][1], results["keras"][1]))
 
 
 def quantization_costs(results, table):

@@ -18,9 +18,10 @@ import sys
 from kit.base.cli import UserError, json_text, parser, run, write_together
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, read_asked
-from kit.network.forms import frozen, window_steps
+from kit.network.forms import frozen
+from kit.network.possible import window_steps
 from kit.record.samples import read_inputs
-from kit.runtime.forms import FORMS
+from kit.runtime.forms import FORMS, GRAPHS, alone, several
 
 COMPARED_SAMPLES = 1000  # of a stream; TensorFlow takes a fifth of a millisecond for each
 
@@ -47,7 +48,7 @@ def arguments(argv):
     p = parser(__doc__)
     p.add_argument("model", help="Keras model: .h5, .keras, SavedModel folder, weights or .json")
     add_arguments(p)
-    p.add_argument("--form", action="append", choices=list(FORMS), required=True,
+    p.add_argument("--form", action="append", choices=GRAPHS, required=True,
                    help="a form to write; may be given several times")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")
@@ -70,16 +71,23 @@ def compare(file, graphs, samples):
             continue
         streams = FORMS[graph.form].streams
         count = COMPARED_SAMPLES if streams else None
-        inputs = reference.inputs(graph.form)[:count]
+        inputs = first(reference.inputs(graph.form), count)
         found = graph.stream(inputs) if streams else graph.predict(inputs)
-        measured = parity.distance(found, reference.outputs(graph.form)[:count])
-        bound = parity.float_bound(measured)
-        if not measured["max_abs_diff"] <= bound:
-            raise UserError("%s: the frozen %s graph differs from Keras by %.2g, more than %.2g"
-                            % (file.path, graph.form, measured["max_abs_diff"], bound))
+        expected = first(reference.outputs(graph.form), count)
+        for one, other in zip(several(found), several(expected)):
+            measured = parity.distance(one, other)
+            bound = parity.float_bound(measured)
+            if not measured["max_abs_diff"] <= bound:
+                raise UserError("%s: the frozen %s graph differs from Keras by %.2g, more than "
+                                "%.2g" % (file.path, graph.form, measured["max_abs_diff"], bound))
         print("%s: max difference to Keras %.2g on %d %s (bound %.2g)"
               % (graph.form, measured["max_abs_diff"], measured["count"],
                  "samples" if streams else "windows", bound), file=sys.stderr)
+
+
+def first(values, count):
+    """The first items of an array, or of each of a list of them; None: all."""
+    return alone([one[:count] for one in several(values)])
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@
 In:  HEAD, and a folder of folders. Each holds a log with labels, a CSV file or a folder of them, and
      a params.yaml: what it says of generate, train and evaluate takes the place of HEAD's
      parameters, except for generate.source, which is the log. Everything runs in throwaway clones.
-Out: {record: {"asked": false alarms per day, "metrics": metrics.json}}, and its tables: VUS-PR with
-     baselines and floors beside it, and false alarms against the rate that was asked for. With
-     --into they stand between the marks `<!-- records -->` and `<!-- /records -->` of a file.
+Out: {record: {"asked": false alarms per day, "metrics": {detector: of metrics.json}}}, and tables:
+     VUS-PR with baselines and floors beside it, what int8 costs, and false alarms against the rate
+     that was asked for. With --into they stand between the marks `<!-- records -->` and
+     `<!-- /records -->` of a file.
 """
 import os
 import shutil
@@ -21,13 +22,15 @@ import yaml
 from kit.base.cli import UserError, counted, parser, read_json, run, write_json
 from kit.base.params import load_params
 from kit.detection.baselines import BASELINES
-from kit.page.results import aligned, put_into_file
+from kit.page.results import HEADLINE, aligned, put_into_file
 from kit.rebuild.clones import change_params, clone_head, repro
 
 METRICS = os.path.join("reports", "evaluate", "metrics.json")
 ENSEMBLES = ("keras", "step_float32", "step_int8", "linear_model", "without_model")
 ALONE = ("residual_alone", "plane_alone", "level_alone")
 ALARMING = ("step_int8", "without_model", "residual_alone", "pca_residual", "global_max_z")
+ERRORS = ("forecast_mean_abs_error", "last_sample_mean_abs_error")
+KEPT = tuple(HEADLINE) + ERRORS  # of each detector's metrics
 FACTOR = 3.0  # between the false alarms that there were and those asked for
 
 
@@ -53,10 +56,22 @@ def log_of(folder):
 
 
 def changes(theirs, ours):
-    """What a record's params say otherwise, {section: {key: value}}, of keys that there are."""
-    return {section: {key: value for key, value in (theirs.get(section) or {}).items()
-                      if key in ours[section] and value != ours[section][key]}
-            for section in ours if section in theirs}
+    """What a record's params say, {section: {key: value}}, of keys that there are.
+
+    Printed: keys that there are no more.
+    """
+    sections = {section: theirs.get(section) or {} for section in ours}
+    unknown = ["%s.%s" % (section, key) for section, values in sections.items()
+               for key in values if key not in ours[section]]
+    if unknown:
+        print("not a parameter any more, left out: %s" % ", ".join(unknown), file=sys.stderr)
+    return {section: {key: over(value, ours[section][key]) for key, value in values.items()
+                      if key in ours[section]} for section, values in sections.items()}
+
+
+def over(theirs, ours):
+    """Their value; of a group of values, such as generate.log, those that they have."""
+    return dict(ours, **theirs) if isinstance(ours, dict) else theirs
 
 
 def metrics_of(folder, base):
@@ -72,11 +87,17 @@ def metrics_of(folder, base):
     else:
         os.makedirs(os.path.join(clone, "record"))
         shutil.copy(log, os.path.join(clone, source))
-    changed.setdefault("generate", {})["source"] = source
+    changed["generate"]["source"] = source
     change_params(clone, changed)
     repro(clone, clone + ".log", dict(os.environ), stages=["evaluate"])
     asked = load_params(os.path.join(clone, "params.yaml"))["evaluate"]["false_alarms_per_day"]
-    return {"asked": asked, "metrics": read_json(os.path.join(clone, METRICS))}
+    return {"asked": asked, "metrics": kept(read_json(os.path.join(clone, METRICS)))}
+
+
+def kept(metrics):
+    """What the tables need of metrics.json."""
+    return {name: {key: values[key] for key in KEPT if key in values}
+            for name, values in metrics.items()}
 
 
 # ---- tables ------------------------------------------------------------------------------------
@@ -91,9 +112,11 @@ def tables(found):
 def areas(found):
     """VUS-PR, a line per record and the mean."""
     rows = {name: [values["metrics"].get(detector, {}).get("vus_pr") for detector in ENSEMBLES + ALONE]
-            + list(best_baseline(values["metrics"])) + [values["metrics"]["floor_random"]["vus_pr"]]
+            + list(best_baseline(values["metrics"])) + [values["metrics"]["floor_random"]["vus_pr"],
+                                                        error_ratio(values["metrics"]["keras"])]
             for name, values in found.items()}
-    heads = ["VUS-PR"] + list(ENSEMBLES + ALONE) + ["best baseline", "", "floor_random"]
+    heads = ["VUS-PR"] + list(ENSEMBLES + ALONE) + ["best baseline", "", "floor_random",
+                                                    "error/last sample's"]
     cells = [[name] + [shown(value) for value in row] for name, row in rows.items()]
     means = [mean(column) for column in zip(*rows.values())]
     return aligned([heads] + cells + [["mean"] + [shown(value) for value in means]])
@@ -102,6 +125,12 @@ def areas(found):
 def best_baseline(metrics):
     """(VUS-PR, name) of the baseline that is best on this record."""
     return max((metrics[name]["vus_pr"], name) for name in BASELINES if name in metrics)
+
+
+def error_ratio(values):
+    """Forecast error over that of the last sample repeated; above 1 the model forecasts worse."""
+    error, again = (values.get(key) for key in ERRORS)
+    return error / again if error is not None and again else None
 
 
 def costs(found):

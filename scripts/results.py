@@ -14,6 +14,7 @@ from kit.page.inputs import OBJECTS, read_object
 from kit.page.results import (
     aligned, grouped, poor_forecast, put_into_file, shown_keys, written,
 )
+from kit.rebuild.lock import stale
 from kit.runtime.files import tflite_files
 
 
@@ -56,6 +57,8 @@ def main(argv):
     p.add_argument("--convert", default="models/convert", help="folder of the .tflite files")
     p.add_argument("--spread", default="reports/seeds/spread.json", help="what `seeds` wrote")
     p.add_argument("--report", default="reports/report/report.html", help="page to point at")
+    p.add_argument("--lock", default="dvc.lock", help="what the results were made from, by hash")
+    p.add_argument("--params", default="params.yaml", help="every stage's parameters")
     p.add_argument("--into", metavar="FILE.md", help="put the table there instead of printing it")
     args = p.parse_args(argv)
     spread = read_object(args.spread, OBJECTS["spread.json"]) if os.path.exists(args.spread) else {}
@@ -64,7 +67,7 @@ def main(argv):
     if args.into:
         put_into_file(args.into, lines, "results")
         return
-    print("\n".join(lines))
+    print("\n".join(lines + stale(args.lock, "evaluate", args.params)))
     if poor_forecast(metrics):
         print("\n" + poor_forecast(metrics))
     if os.path.exists(args.report):

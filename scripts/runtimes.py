@@ -13,15 +13,19 @@ the output (and in counts of an int8 output), a refusal with its first line, or 
 file loads and computes something else; then the exit status is 1. docs/runtimes.md argues the
 bounds. --read lets one runtime read its files elsewhere: to see that the table shows a difference.
 """
+import csv
 import os
 import tempfile
 from typing import NamedTuple
 
 import numpy as np
 
-from kit.base.cli import UserError, json_text, parser, progress, run, write_together
+from kit.base.cli import UserError, json_text, parser, progress, read_json, run, write_together
 from kit.bench.worker import Refused, Worker
+from kit.detection.certificate import changes, margin, scored
+from kit.record.records import read_record
 from kit.record.samples import read_samples
+from kit.record.windows import model_input, read_scaler, windows_and_next
 from kit.runtime import flatbuffer, verifier
 from kit.runtime.files import tflite_files
 from kit.runtime.forms import FORMS, by_first_input
@@ -49,7 +53,10 @@ def main(argv):
     with tempfile.TemporaryDirectory() as scratch:
         rows = [row(file, folders, inputs(file, args, scratch), scratch)
                 for file in progress(files, "runtimes")]
-    text = table(rows)
+        text = table(rows)
+        if args.detectors:
+            certified(rows, files, folders, args, scratch)
+            text += "\n" + decision_table(rows)
     write_together({args.out + ".md": text, args.out + ".json": json_text(rows)})
     print(text, end="")
     wrong = ["%s in %s" % (item["file"], column) for item in rows
@@ -64,6 +71,9 @@ def arguments(argv):
     p.add_argument("--record", required=True, help="record .csv, or stream .npy, to run them on")
     p.add_argument("--scaler", help="scaler.json of the record")
     p.add_argument("--out", required=True, help="path of the two reports, without an ending")
+    p.add_argument("--detectors", help="detectors.json of the stage evaluate: the whole record is "
+                   "scored in each runtime, and alarms are compared with Keras' and 1.15's")
+    p.add_argument("--alarms", help="alarms.csv of the stage evaluate, for Keras' alarms")
     p.add_argument("--read", action="append", default=[], metavar="RUNTIME=FOLDER",
                    help="another folder for one runtime (%s)" % ", ".join(COLUMNS))
     return p.parse_args(argv)
@@ -89,8 +99,8 @@ def overrides(reads):
 
 def described(path):
     """The File at a path."""
-    graph, = verifier.checked(verifier.model_file(path)[0], path)["subgraphs"]
-    tensors = graph["tensors"]
+    graphs = verifier.checked(verifier.model_file(path)[0], path)["subgraphs"]
+    graph, tensors = graphs[0], graphs[0]["tensors"]
     first, output = tensors[graph["inputs"][0]], tensors[graph["outputs"][0]]
     form = by_first_input(first["name"])
     if form is None:
@@ -98,7 +108,8 @@ def described(path):
                         % (path, first["name"], ", ".join(
                             sorted(form.first_input for form in FORMS.values()))))
     precision = of_types(output.get("type", flatbuffer.FLOAT32),
-                         {tensor.get("type", flatbuffer.FLOAT32) for tensor in tensors})
+                         {tensor.get("type", flatbuffer.FLOAT32)
+                          for part in graphs for tensor in part["tensors"]})
     count = None if precision.ends == flatbuffer.FLOAT32 else float(
         output["quantization"]["scale"][0])
     shape = tuple(int(size) for size in first["shape"])
@@ -157,6 +168,81 @@ def judged(found, reference, file):
     right = all(cell[key] <= most for key, most in PRECISIONS[file.precision].apart.items())
     cell = {key: float("%.3g" % value) for key, value in cell.items()}
     return dict(status="ok" if right else "wrong", **cell)
+
+
+# --- decisions --------------------------------------------------------------------------------
+
+
+def certified(rows, files, folders, args, scratch):
+    """Note in every cell that is ok what the file decides over the whole record there."""
+    detectors, record = read_json(args.detectors), read_record(args.record)
+    scaler = read_scaler(args.scaler)
+    samples, filled = scaler.standardise(record.values), model_input(record, scaler, args.record)
+    keras = keras_alarms(args.alarms, len(samples))
+    cells = [(item, file, column) for item, file in zip(rows, files) for column in COLUMNS
+             if item["runtimes"][column]["status"] == "ok" and file.name[:-7] in detectors]
+    reference = {}
+    for item, file, column in progress(cells, "decisions"):
+        detector = detectors[file.name[:-7]]
+        path = os.path.abspath(os.path.join(folders[column], file.name))
+        outputs = output_of(COLUMNS[column], path, whole(file, filled, detector, scratch), scratch)
+        steps = detector["warm_up_samples"]
+        found = scored(detector, samples, outputs[steps - 1:] if FORMS[file.form].streams
+                       else outputs)
+        first = reference.setdefault(file.name, found)
+        item["runtimes"][column]["decisions"] = decision(found, first, keras, detector)
+
+
+def whole(file, filled, detector, scratch):
+    """The path of a .npy with all windows of a record, or its stream."""
+    path = os.path.join(scratch, "record.npy")
+    steps = detector["warm_up_samples"]
+    np.save(path, filled[:-1] if FORMS[file.form].streams else windows_and_next(filled, steps)[0])
+    return path
+
+
+def keras_alarms(path, n):
+    """Keras' flags (n,) as the stage evaluate wrote them; None without the file."""
+    if path is None:
+        return None
+    flags = np.zeros(n, bool)
+    with open(path, newline="") as file:
+        for line in csv.DictReader(file):
+            if line["detector"] == "keras":
+                flags[int(line["start"]):int(line["end"])] = True
+    return flags
+
+
+def decision(found, reference, keras, detector):
+    """How alarms differ from the first runtime's and from Keras', and how near that was."""
+    threshold = detector["threshold"]
+    flags = found >= threshold
+    entry = {"to_first": changes(flags, reference >= threshold)}
+    if keras is not None:
+        entry["to_keras"] = changes(flags, keras)
+    known = ~np.isnan(found + reference)
+    return dict(entry, margin=float("%.3g" % margin(found, threshold)), largest_difference=float(
+        "%.3g" % np.abs(found[known] - reference[known]).max()))
+
+
+def decision_table(rows):
+    """Alarms the same, gained and lost for every file in every runtime."""
+    lines = ["| file | runtime | alarms | to the first: gained, lost | to Keras: same, gained, lost "
+             "| nearest score | largest difference |", "|---" * 7 + "|"]
+    for item in rows:
+        for column, cell in item["runtimes"].items():
+            if "decisions" in cell:
+                found = cell["decisions"]
+                first, keras = found["to_first"], found.get("to_keras")
+                lines.append("| %s | %s | %d | %d, %d | %s | %.2g | %.2g |" % (
+                    item["file"], column, first["alarms_same"] + first["alarms_gained"],
+                    first["alarms_gained"], first["alarms_lost"],
+                    "%d, %d, %d" % tuple(keras.values()) if keras else "–",
+                    found["margin"], found["largest_difference"]))
+    return "\n".join(aligned(lines) + [
+        "", "Alarms over the whole record. The nearest score is its smallest distance from the "
+        "threshold, in decades; beside it how far the scores are from the first runtime's: where "
+        "that is smaller, no decision can differ."]) + "\n"
 
 
 # --- the table --------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def metrics_of(seed, base):
     change_params(clone, {section: {"seed": seed} for section, values in
                           load_params(os.path.join(clone, "params.yaml")).items()
                           if "seed" in values})
-    repro(clone, clone + ".log", dict(os.environ))
+    repro(clone, clone + ".log", dict(os.environ), task="seed %d" % seed)
     return read_json(os.path.join(clone, METRICS))
 
 

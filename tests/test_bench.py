@@ -10,7 +10,7 @@ from conftest import ROOT
 import bench
 from kit.base.cli import UserError
 from kit.bench import contenders
-from kit.network.description import Input, Network, Node
+from kit.network.description import Network, Node
 from kit.network.layers.kind import Layer
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
@@ -27,8 +27,7 @@ def test_without_a_compiler_it_says_so(tmp_path, monkeypatch):
 
 
 def test_other_networks_are_refused_by_name():
-    gru = Network([Input("x", (None, 3))], [Node(Layer(kind, kind, {}, {}), (k,), (k + 1,))
-                                           for k, kind in enumerate(("GRU", "Dense"))], [("y", 2)])
+    gru = Network([], [Node(Layer(kind, kind, {}, {}), (), ()) for kind in ("GRU", "Dense")], [])
     with pytest.raises(UserError, match="my.h5: .* not for GRU, Dense"):
         bench.one_lstm(gru, "my.h5")
 

@@ -78,3 +78,12 @@ def test_a_commit_that_is_not_there_is_one_sentence(history):
     done = run_compare(history, "nonsense")
     assert done.returncode == 1 and done.stderr.startswith("error: ")
     assert "nonsense" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_other_records_are_said():
+    def lock(digest):
+        return {"stages": {"evaluate": {"deps": [{"path": "data/generate/test.csv", "md5": digest}]}}}
+
+    assert compare.other_record(lock("a"), lock("b"))
+    assert not compare.other_record(lock("a"), lock("a"))
+    assert not compare.other_record(lock("a"), {})

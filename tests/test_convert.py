@@ -234,9 +234,9 @@ def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     from kit.network import forms
 
     def lost(network, *rest):
-        layers = [item._replace(weights={key: a[..., ::-1] for key, a in item.weights.items()})
-                  for item in network.layers]
-        return frozen(network._replace(layers=layers), *rest)
+        nodes = [node._replace(layer=node.layer._replace(weights={
+            key: a[..., ::-1] for key, a in node.layer.weights.items()})) for node in network.nodes]
+        return frozen(network._replace(nodes=nodes), *rest)
 
     frozen = forms.frozen
     monkeypatch.setattr(forms, "frozen", lost)

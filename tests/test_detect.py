@@ -13,6 +13,7 @@ import pytest
 
 from conftest import ROOT
 import detect
+from detect import Signals
 from kit.base.cli import UserError
 from kit.detection.stream import Alarms, Envelope, StreamDetector
 from kit.record.windows import Scaler
@@ -32,6 +33,9 @@ class Persistence:
     def reset(self):
         self.last = 0
 
+    state = property(lambda self: [np.array(self.last)],
+                     lambda self, values: setattr(self, "last", values[0]))
+
     def stream(self, samples):
         before = np.concatenate([np.zeros((1, samples.shape[1])) + self.last, samples[:-1]])
         self.last = samples[-1]
@@ -40,6 +44,8 @@ class Persistence:
 
 class LargestResidual:
     """A scorer without memory."""
+
+    state = {}
 
     def __init__(self, detector):
         pass
@@ -99,6 +105,18 @@ def test_json_lines_and_an_alarm_that_lasts(kit, capsys):
         {"event": "begin", "start": 4, "end": None, "time": "2021-03-01T00:04:00Z",
          "peak_score": 3.5},
         {"event": "open", "start": 4, "end": 5, "time": "2021-03-01T00:04:00Z", "peak_score": 3.5}]
+
+
+def test_a_score_that_is_none_is_refused(kit, monkeypatch):
+    class Lost(LargestResidual):
+        def update(self, samples, forecasts):
+            scores = super().update(samples, forecasts)
+            scores[4:] = np.nan
+            return scores
+
+    monkeypatch.setattr("kit.detection.stream.Scorer", Lost)
+    with pytest.raises(UserError, match="gives no score to sample 4: its numbers are damaged"):
+        detect.main(arguments())
 
 
 def test_the_first_forecasts_are_not_used(kit, capsys):
@@ -183,27 +201,6 @@ def test_a_file_that_is_no_model_is_named(kit, monkeypatch):
         detect.step_model(str(kit / "plant.csv"))
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda path: path.write_text("t"), "became shorter while it was followed"),
-    (lambda path: path.unlink(), "was moved or removed while it was followed"),
-    (lambda path: path.rename("old") and path.write_text("time,a\n" * 9), "was moved or removed"),
-])
-def test_a_followed_file_that_is_not_the_same_any_more_is_told(kit, change, words):
-    path = kit / "growing.csv"
-    path.write_text("time,a\n")
-    pieces = detect.growing_pieces("growing.csv")
-    assert next(pieces) == b"time,a\n"
-    with open("growing.csv", "a") as file:
-        file.write("1,2\n")
-    if "moved" in words:  # what was written before is read to the end
-        change(path)
-        assert next(pieces) == b"1,2\n"
-    else:
-        change(path)
-    with pytest.raises(UserError, match="growing.csv " + words):
-        next(pieces)
-
-
 def test_another_sampling_rate_is_refused(kit):
     (kit / "plant.csv").write_text("time,a,b\n1000,10,0\n1010,10,0\n")
     with pytest.raises(UserError, match="row 2 at .* is not 60 s after the row before it"):
@@ -216,6 +213,161 @@ def test_the_picture_is_written_also_when_the_log_breaks_off(kit):
     with pytest.raises(UserError, match="row 11, column a: 'x' is not a number"):
         detect.main(arguments("plant.csv", "--plot", "plant.png"))
     assert (kit / "plant.png").read_bytes().startswith(b"\x89PNG")
+
+
+# ---- a detector that runs for years
+
+
+def stamped(values, first=0):
+    """Rows of the log as text, one a minute."""
+    return ["%s,%s,0\n" % (np.datetime64("2021-03-01T00:00") + np.timedelta64(row, "m"), value)
+            for row, value in enumerate(values, first)]
+
+
+def said(capsys, *more):
+    """What is printed about alarms: begin and end rows."""
+    detect.main(arguments("plant.csv", *more))
+    return [row for row in rows(capsys.readouterr().out) if row[0] != "open"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("same_file", [True, False])
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_log_in_two_pieces_gives_the_alarms_of_the_whole(kit, capsys, seed, same_file, timed):
+    rng = np.random.RandomState(seed)
+    values = np.where(rng.rand(60) < 0.3, 17, 10)
+    lines, header = stamped(values), "time,a,b\n"
+    lines = [line for row, line in enumerate(lines) if not 20 < row < 20 + seed]  # a gap
+    if not timed:
+        lines, header = [line[line.index(",") + 1:] for line in lines], "a,b\n"
+    (kit / "plant.csv").write_text(header + "".join(lines))
+    whole = said(capsys)
+    assert len(whole) > 4
+    begun, found, edges = [], [], [0] + sorted(rng.randint(1, len(lines), 3)) + [len(lines)]
+    for a, b in zip(edges, edges[1:]):
+        if not same_file and not timed and a < len(lines) and lines[a] in begun:
+            return  # two files that begin alike, and no time to tell them apart
+        begun.append(lines[a])
+        (kit / "plant.csv").write_text(header + "".join(lines[0 if same_file else a:b]))
+        found += said(capsys, "--state", "s.json") if b > a else []
+    assert found == whole
+
+
+def test_a_state_of_another_detector_or_a_damaged_one_is_refused(kit, capsys):
+    said(capsys, "--state", "s.json")
+    content = json.loads((kit / "s.json").read_text())
+    for change, words in ((dict(content, of=["x"]), "is of another model, detector or scaler"),
+                          (dict(content, state={}), "s.json is damaged .*; remove it"),
+                          ([], "s.json is damaged")):
+        (kit / "s.json").write_text(json.dumps(change))
+        with pytest.raises(UserError, match=words):
+            detect.main(arguments("plant.csv", "--state", "s.json"))
+    (kit / "s.json").write_text("{")
+    with pytest.raises(UserError, match="s.json is not JSON"):
+        detect.main(arguments("plant.csv", "--state", "s.json"))
+
+
+def test_bad_rows_are_skipped_counted_and_told(kit, capsys):
+    lines = stamped([10, 10, 10, 10, 11, 10, 17, 16, 10, 10])
+    whole = said(capsys)
+    lines[2] = "2021-03-01T00:02,oops,0\n"
+    lines.insert(5, "2021-03-01T00:04:30,1\n")
+    lines.insert(3, "\n")
+    lines.append("garbage\n")
+    (kit / "plant.csv").write_text("time,a,b\n" + "".join(lines))
+    with pytest.raises(UserError, match="plant.csv: row 4 is empty"):
+        detect.main(arguments())
+    capsys.readouterr()
+    detect.main(arguments("plant.csv", "--bad-rows", "skip"))
+    out, errors = capsys.readouterr()
+    assert rows(out) == whole
+    assert "skipped (1): plant.csv: row 3, column a: 'oops' is not a number" in errors
+    assert errors.endswith("3 rows skipped\n")
+
+
+def test_a_row_of_the_future_is_dropped_and_a_set_clock_begins_a_session(kit, capsys):
+    values = [10, 10, 10, 10, 10, 17, 10, 10, 10]
+    (kit / "plant.csv").write_text("time,a,b\n" + "".join(stamped(values)))
+    whole = said(capsys)
+    lines = stamped(values)
+    lines.insert(4, "2093-01-01T00:00,10,0\n")
+    lines.insert(7, "2021-03-01T00:00:30,10,0\n")
+    (kit / "plant.csv").write_text("time,a,b\n" + "".join(lines))
+    assert said(capsys, "--bad-rows", "skip") == whole
+    later = [line.replace("2021", "2019") for line in stamped([10, 10, 10, 10, 17, 10])]
+    (kit / "plant.csv").write_text("time,a,b\n" + "".join(lines + later))
+    found = said(capsys, "--bad-rows", "skip")
+    assert found[:len(whole)] == whole
+    assert [row[:4] for row in found[len(whole):]][0] == ["begin", "13", "", "2019-03-01T00:04:00Z"]
+
+
+@pytest.mark.parametrize("rotate", ["moved", "emptied", "without names"])
+def test_a_rotated_log_is_followed(kit, capsys, monkeypatch, rotate):
+    values = [10, 10, 10, 10, 11, 10, 17, 16, 10, 10]
+    lines, path = stamped(values), kit / "plant.csv"
+    path.write_text("time,a,b\n" + "".join(lines))
+    whole = said(capsys)
+    path.write_text("time,a,b\n" + "".join(lines[:4]))
+    signals = []
+
+    def append():
+        with open("plant.csv", "a") as file:
+            file.write("".join(lines[4:6]))
+
+    def turn():
+        if rotate != "emptied":
+            path.rename("plant.csv.1")
+        path.write_text("" if rotate == "without names" else "time,a,b\n")
+
+    def rest():
+        with open("plant.csv", "a") as file:
+            file.write("".join(lines[6:]))
+
+    steps = iter([append, turn, rest, lambda: signals[0]._catch(signal.SIGTERM, None)])
+    monkeypatch.setattr("detect.time.sleep", lambda _: next(steps)())
+    monkeypatch.setattr("detect.Signals", lambda: signals.append(Signals()) or signals[0])
+    with pytest.raises(SystemExit) as error:
+        detect.main(arguments("plant.csv", "--follow"))
+    assert error.value.code == 128 + signal.SIGTERM
+    assert rows(capsys.readouterr().out) == whole
+
+
+def test_the_settings_of_a_log_are_heeded(kit, capsys):
+    whole = [row[:4] for row in said(capsys)]
+    (kit / "plant.csv").write_text("a;b;note;d;h\n" + "".join(
+        "%s;0;x;01.03.2021;00:%02d\n" % ("?" if value == 11 else value, row)
+        for row, value in enumerate([10, 10, 10, 10, 11, 10, 17, 16, 10, 10])))
+    (kit / "s.yaml").write_text("generate: {log: {time_column: [d, h], missing: ['?'], "
+                                "label_column: note, normal_labels: [x]}}")
+    assert [row[:4] for row in said(capsys, "--settings", "s.yaml")] == whole
+    (kit / "s.json").write_text('{"time_column": ["d", "h"], "missing": ["?"], '
+                                '"ignore_columns": ["note"]}')
+    assert [row[:4] for row in said(capsys, "--settings", "s.json")] == whole
+    with pytest.raises(UserError, match="lacks|not a number|no section"):
+        (kit / "s.json").write_text("[1]")
+        said(capsys, "--settings", "s.json")
+
+
+def test_an_uneven_log_is_resampled_as_the_settings_say(kit, capsys):
+    (kit / "s.json").write_text('{"resample": 60, "resample_by": "hold"}')
+    (kit / "plant.csv").write_text("time,a,b\n" + "".join(
+        "2021-03-01T00:%02d:%02d,%d,0\n" % (second // 60, second % 60, 17 if second > 400 else 10)
+        for second in range(0, 600, 7)))
+    assert said(capsys, "--settings", "s.json")[0][:4] == ["begin", "7", "", "2021-03-01T00:07:00Z"]
+    with pytest.raises(UserError, match="--state goes with logs that need neither sort"):
+        said(capsys, "--settings", "s.json", "--state", "x.json")
+
+
+def test_every_alarm_of_a_long_log_is_in_the_picture(kit, capsys, monkeypatch):
+    values = np.where(np.arange(5000) % 50 == 49, 17, 10)
+    (kit / "plant.csv").write_text("time,a,b\n" + "".join(stamped(values)))
+    seen = {}
+    monkeypatch.setattr("detect.draw", lambda path, title, names, low, high, x, spans, threshold:
+                        seen.update(title=title, spans=spans, x=x) or open(path, "w").close())
+    found = said(capsys, "--plot", "p.png")
+    assert len(seen["spans"]) == len([row for row in found if row[0] == "begin"]) >= 99
+    assert seen["title"] == "plant.csv: %d alarms at step_int8, threshold 2.5" % len(seen["spans"])
+    assert str(seen["spans"][0][0])[:16] + ":00Z" == found[0][3], "dates, not rows"
 
 
 # ---- the parts
@@ -384,9 +536,55 @@ def test_a_file_that_grows_is_followed_until_ctrl_c(built, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_killed_detector_goes_on_where_it_was(built, tmp_path, how):
+    """Every change is said once more at most; none is lost."""
+    with open(str(built / "data" / "generate" / "test.csv")) as file:
+        lines = file.readlines()
+    log, state, found = tmp_path / "growing.csv", str(tmp_path / "s.json"), []
+    log.write_text("")
+    for part, number in ((lines[:700], how), (lines[700:1207], how), (lines[1207:], signal.SIGTERM)):
+        with open(str(log), "a") as file:
+            file.write("".join(part))
+        with subprocess.Popen(modern("--log", str(log), "--follow", "--state", state),
+                              cwd=str(built), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True, preexec_fn=heed_interrupts) as process:
+            before = time.monotonic()
+            while time.monotonic() - before < 60:  # all rows seen
+                time.sleep(0.5)
+                if os.path.exists(state):
+                    with open(state) as file:
+                        if '"row": %d,' % (sum(1 for _ in open(str(log))) - 1) in file.read():
+                            break
+            process.send_signal(number)
+            out, errors = process.communicate()
+        assert "Traceback" not in errors
+        assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+        found += [row for row in out.splitlines()[1:] if not row.startswith("open")]
+    whole = run(modern("--log", "data/generate/test.csv"), built).splitlines()[1:]
+    assert list(dict.fromkeys(found)) == [row for row in whole if not row.startswith("open")]
+
+
+@pytest.mark.slow
 def test_a_closed_pipe_ends_quietly(built):
     command = "%s --log data/generate/test.csv | head -1" % " ".join(modern())
     done = subprocess.run(["sh", "-c", command], cwd=str(built), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, universal_newlines=True)
     assert done.stdout == "event,start,end,time,peak_score\n"
     assert "Error" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_detector_of_ones_own_is_fitted_with_the_runtime_that_will_decide(built, tmp_path):
+    def fitted(folder, *more):
+        return run([sys.executable, os.path.join(ROOT, "scripts", "fit_detector.py"),
+                    "models/convert/step_int8.tflite", "--log", "data/generate/train.csv",
+                    "--window-steps", "12", "--scaler", "models/train/scaler.json",
+                    "--out", str(tmp_path / folder)] + list(more), built)
+
+    ours, theirs = fitted("ours"), fitted("theirs", "--python", modern()[0])
+    assert "fitted with" in ours and "fitted with litert on 1500 samples of normal" in theirs
+    found = run(modern("--log", "data/generate/test.csv",
+                       "--detector", str(tmp_path / "theirs" / "detectors.json"),
+                       "--scaler", str(tmp_path / "theirs" / "scaler.json")), built)
+    assert any(row[0] == "begin" for row in rows(found))

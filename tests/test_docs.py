@@ -19,6 +19,7 @@ PAGES = [os.path.join(ROOT, "README.md")] + sorted(glob.glob(os.path.join(ROOT, 
 ELSEWHERE = {
     "make all": ".ci/run, in a clone", "make test": ".ci/run", "make runtimes": ".ci/run",
     "make bench": "test_bench.py has its parts",
+    "make firmware-report": "firmware/test_devices.py has its parts",
     "dvc exp run --queue": "test_pipeline.py", "dvc queue start": "test_pipeline.py",
     "dvc remote add": "test_remote.py", "dvc push": "test_remote.py", "dvc pull": "test_remote.py",
     "pip install": "needs a network", "logger |": "needs a sensor; test_detect.py feeds a pipe",

@@ -66,9 +66,9 @@ def test_graph_that_computes_something_else_is_not_written(h5, tmp_path, monkeyp
     from kit.network import forms
 
     def lost(network, *rest):
-        layers = [item._replace(weights={key: 0.5 * a for key, a in item.weights.items()})
-                  for item in network.layers]
-        return forms.frozen(network._replace(layers=layers), *rest)
+        nodes = [node._replace(layer=node.layer._replace(weights={
+            key: 0.5 * a for key, a in node.layer.weights.items()})) for node in network.nodes]
+        return forms.frozen(network._replace(nodes=nodes), *rest)
 
     monkeypatch.setattr(freeze, "frozen", lost)
     with pytest.raises(UserError, match="the frozen window graph differs from Keras"):

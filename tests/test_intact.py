@@ -82,7 +82,7 @@ def test_make_all_heals_a_damaged_cache(built, tmp_path):
     damaged = folder / ".dvc" / "cache" / "files" / "md5" / wanted[name][:2] / wanted[name][2:]
     os.chmod(str(damaged), 0o644)
     data = damaged.read_bytes()
-    damaged.write_bytes(data[:-2] + b"9\n")
+    damaged.write_bytes(data[:-2] + b"x\n")
     os.chmod(str(damaged), 0o444)
     sh(folder, DVC, "checkout")  # restored without a word
     assert (folder / name).read_bytes() != data

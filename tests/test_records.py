@@ -42,20 +42,34 @@ def test_the_log_of_a_record(tmp_path):
         records.log_of(str(none))
 
 
-def test_a_record_changes_the_parameters_that_there_are():
-    ours = {"train": {"epochs": 20, "units": 64}, "evaluate": {"fading": 0.9}}
-    theirs = yaml.safe_load("train: {epochs: 5, units: 64, optimizer: adam}")
-    assert records.changes(theirs, ours) == {"train": {"epochs": 5}}
+def test_a_record_changes_the_parameters_that_there_are(capsys):
+    ours = {"generate": {"log": {"time": "auto", "sort": False}}, "train": {"epochs": 20},
+            "evaluate": {"fading": 0.9}}
+    theirs = yaml.safe_load("{generate: {log: {sort: true}}, train: {epochs: 5, optimizer: adam}}")
+    assert records.changes(theirs, ours) == {
+        "generate": {"log": {"time": "auto", "sort": True}}, "train": {"epochs": 5}, "evaluate": {}}
+    assert "left out: train.optimizer" in capsys.readouterr().err
 
 
 def test_tables_worked():
     lines = records.tables({"one": result(0.5, 1.5, step_int8=0.4), "two": result(0.7, 2.0)})
     assert lines[1].split() == ["one", "0.500", "0.500", "0.400", "0.500", "0.500", "0.500", "0.500",
-                                "0.500", "0.500", "pca_residual", "0.500"]
+                                "0.500", "0.500", "pca_residual", "0.500", "–"]
     assert lines[3].split()[:4] == ["mean", "0.600", "0.600", "0.550"]
     assert lines[6].split() == ["VUS-PR,", "%", "-20.0", "+0.0", "-10.0"]
     assert lines[9].split() == ["one", "3.00", "3.00", "3.00", "3.00", "3.00", "0.5"]
     assert lines[11].split()[:7] == ["at", "most", "three", "times", "1", "of", "2"]
+
+
+def test_error_ratio_worked():
+    assert records.error_ratio({"forecast_mean_abs_error": 0.3, "last_sample_mean_abs_error": 0.2}
+                               ) == pytest.approx(1.5)
+    assert records.error_ratio({"vus_pr": 0.3}) is None
+
+
+def test_what_is_kept_is_what_the_tables_show():
+    metrics = {"keras": {"vus_pr": 0.5, "range_f1": 0.4, "forecast_mean_abs_error": 0.1}}
+    assert records.kept(metrics) == {"keras": {"vus_pr": 0.5, "forecast_mean_abs_error": 0.1}}
 
 
 def test_a_record_without_labels_has_no_row():

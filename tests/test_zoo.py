@@ -10,6 +10,7 @@ from kit.base.cli import UserError
 from kit.network.description import read_network
 from kit.network.files.keras_file import read_keras
 from kit.record.samples import Samples, read_inputs
+from kit.runtime.forms import FORMS
 
 C, T = 3, 5
 pytestmark = pytest.mark.slow
@@ -388,8 +389,8 @@ def partly_frozen():
 
 
 def forms(which):
-    return {ALL: ("window", "step", "fused"), NO_STEP: ("window", "fused"),
-            NO_FUSED: ("window", "step"), WINDOW: ("window",)}[which]
+    return {ALL: ("window", "loop", "step", "fused"), NO_STEP: ("window", "loop", "fused"),
+            NO_FUSED: ("window", "loop", "step"), WINDOW: ("window", "loop")}[which]
 
 
 @pytest.fixture(scope="module")
@@ -467,7 +468,7 @@ def test_converted_model_computes_what_keras_computes(saved, known_jobs, name, f
     assert facts["parity"]["count"] >= 100
     assert facts["parity"]["output_std"] > 1e-3  # a constant output would prove nothing
     data = [item["name"] for item in facts["inputs"] if item["role"] == "data"]
-    only = {"window": "window", "step": "sample", "fused": "sequence"}[form]
+    only = FORMS[form].first_input
     assert data == [only] if len(data) == 1 else data == ["in_%d" % k for k in range(len(data))]
 
 

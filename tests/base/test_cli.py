@@ -1,10 +1,8 @@
 """What scripts do at the terminal: whole files or none, one line for a mistake."""
-import inspect
 import json
 import os
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
@@ -48,20 +46,19 @@ def test_files_that_belong_together_come_or_stay_together(tmp_path):
     assert (tmp_path / "a.tflite").read_bytes() == b"1"
 
 
+FULL = """
+import resource, signal
+def main(argv):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write fails, as on a full disk
+    write_together({%r: b"2" * 900, %r: "2" * 1100})
+"""
+
+
 def test_a_full_disk_leaves_the_old_pair(tmp_path):
-    def main(argv):
-        import resource
-        import signal
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write fails, as on a full disk
-        write_together({argv[0]: b"2" * 900, argv[1]: "2" * 1100})
-
     pair = [str(tmp_path / name) for name in ("a.tflite", "a.json")]
     write_together({pair[0]: b"1", pair[1]: "one"})
-    body = textwrap.dedent(inspect.getsource(main)).replace(
-        "argv", repr(pair)).replace("main(%r)" % pair, "main(argv)")
-    done = run_script(body)
+    done = run_script(FULL % tuple(pair))
     assert done.returncode == 1 and "cannot be written: File too large" in done.stderr
     assert sorted(os.listdir(str(tmp_path))) == ["a.json", "a.tflite"]
     assert (tmp_path / "a.tflite").read_bytes() == b"1"

@@ -222,6 +222,23 @@ def test_joined_worked():
     assert scores.joined([one]).tolist() == one.tolist()
 
 
+def test_news_worked():
+    found, lately = scores.news(np.array([4.0, 4.0, 0.0]), 1.0, 0.5, np.array(1.0))
+    assert found.tolist() == [4, 2.5, 0]
+    assert lately == (3.25 + 0) / 2
+
+
+def test_a_residual_that_stays_odd_says_less_and_less(detector):
+    """Noise that is twice the normal from some day on alarms at first, and rarely after."""
+    rng = np.random.default_rng(38)
+    samples = np.zeros((12000, CHANNELS))
+    forecasts = 0.2 * rng.standard_normal((12000, CHANNELS)) @ MIX
+    normal = 0.001 * rng.standard_normal((8000, CHANNELS))
+    alone = fitted(normal, forecasts[:8000] / 2, kinds=("residual",))
+    alarms = scored(alone, samples, forecasts) >= alone["threshold"]
+    assert alarms[:1000].mean() > 2 * alarms[6000:].mean()
+
+
 def test_a_lasting_shift_that_the_forecaster_follows_keeps_its_score():
     def wave(n, seed):
         rng = np.random.default_rng(seed)

@@ -63,6 +63,10 @@ def arithmetic(x):
     return L.LSTM(2)(h + x / 4.0)
 
 
+def last_step(x):
+    return L.Dense(2)(L.Dropout(0.1)(L.LSTM(4, **SEQ)(x))[:, -1, :])
+
+
 def normalised():
     layer = L.Normalization()
     layer.adapt(np.random.default_rng(1).normal(3, 2, (50, T, C)))
@@ -90,6 +94,7 @@ MODELS = {
     "embedding": lambda: keras.Sequential([keras.Input((T,)), L.Embedding(20, 4), L.LSTM(3)]),
     "arithmetic": lambda: functional(arithmetic),
     "normalised": normalised,
+    "last_step": lambda: functional(last_step),
 }
 
 

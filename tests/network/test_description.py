@@ -46,7 +46,7 @@ def write(path, layers, version="2.2.4-tf", weights=WEIGHTS, config=None, fill=0
 
 def test_forecaster_is_read_in_order(tmp_path):
     network = read_network(write(tmp_path / "m.h5", [lstm(), dense()]))
-    assert (network.steps, network.channels) == (None, C)
+    assert network.steps is None and network.inputs[0].shape == (None, C)
     assert [item.kind for item in network.layers] == ["LSTM", "Dense"]
     assert network.layers[0].weights["kernel"].shape == (C, 4 * UNITS)
     assert shapes(network, 7) == [(7, C), (UNITS,), (2,)]
@@ -55,15 +55,15 @@ def test_forecaster_is_read_in_order(tmp_path):
 
 @pytest.mark.parametrize("odd, said", [
     (layer("Lambda"), "layer 'odd' is a Lambda layer.*--replace-lambda odd="),
-    (layer("Masking", mask_value=0), "layer 'odd' is Masking.*step form"),
-    (layer("Conv1D"), "layer 'odd' is Conv1D.*supported are LSTM, GRU"),
-    (layer("Embedding"), "layer 'odd' is Embedding"),
-    (layer("Activation", activation="swish"), "layer 'odd' has the activation swish"),
-    (layer("TimeDistributed", layer=layer("Conv2D")), "layer 'odd' is TimeDistributed of Conv2D"),
-    (layer("Bidirectional", layer=lstm(), merge_mode=None), "layer 'odd' is Bidirectional"),
+    (layer("MyLayer"), "layer 'odd' is MyLayer.*supported are LSTM, GRU"),
+    (layer("Conv1D"), "layer 'odd' is Conv1D.*has no 'padding'"),
+    (layer("Activation", activation="my_own"), "layer 'odd' has the activation my_own"),
+    (layer("TimeDistributed", layer=layer("Mine")), "layer 'odd' is TimeDistributed of Mine"),
+    (layer("Bidirectional", layer=lstm(), merge_mode="max"), "layer 'odd' is Bidirectional"),
     (layer("RNN", cell=layer("MyCell")), "layer 'odd' is RNN of MyCell"),
-    (layer("ReLU", max_value=3.0), "layer 'odd' is ReLU"),
-    (lstm("odd", return_state=True), "layer 'odd' has return_state"),
+    (lstm("odd", time_major=True), "layer 'odd' has time_major"),
+    (lstm("odd"), "layer 'odd' is LSTM and gets .4,. per item; it takes .steps, channels."),
+    (layer("Conv2D", data_format="channels_first"), "layer 'odd' has its channels first"),
 ])
 def test_refusal_is_one_sentence_that_names_the_layer(tmp_path, odd, said):
     path = write(tmp_path / "m.h5", [lstm(), odd])
@@ -83,7 +83,7 @@ def test_normalisation_along_the_steps_is_named(tmp_path, axis):
 
 
 @pytest.mark.parametrize("kind, shape", [
-    ("Embedding", [None, 5]), ("ConvLSTM2D", [None, 5, 8, 8, 1])])
+    ("MyLayer", [None, 5]), ("Another", [None, 5, 8, 8, 1])])
 def test_first_layer_that_cannot_be_is_named_before_its_input(tmp_path, kind, shape):
     path = write(tmp_path / "m.h5", [layer(kind, batch_input_shape=shape), lstm()])
     with pytest.raises(UserError, match="layer 'odd' is " + kind):
@@ -91,14 +91,25 @@ def test_first_layer_that_cannot_be_is_named_before_its_input(tmp_path, kind, sh
 
 
 @pytest.mark.parametrize("config", [
-    [1, 2], {"class_name": "Sequential"}, {"class_name": "Sequential", "config": {"layers": []}},
+    [1, 2], {"class_name": "Sequential"},
     {"class_name": "Sequential", "config": {"layers": [{"class_name": "LSTM"}]}},
     {"class_name": "Sequential", "config": {"layers": [{"config": {}}]}},
-    {"class_name": "Sequential", "config": {"layers": [layer("LSTM", activation="tanh")]}},
 ])
 def test_damaged_description_costs_one_sentence(tmp_path, config):
     path = write(tmp_path / "m.h5", None, config=config)
     with pytest.raises(UserError, match="m.h5: .*damaged, or not as Keras writes it"):
+        read_network(path)
+
+
+@pytest.mark.parametrize("layers, said", [
+    ([], "a model without layers"),
+    ([layer("LSTM", activation="tanh")], "the shape of input 'odd_input' is not declared"),
+    ([lstm(batch_input_shape=[None, 5, None])], "input 'lstm_input' is .*may be open"),
+])
+def test_model_without_an_input_is_named(tmp_path, layers, said):
+    path = write(tmp_path / "m.h5", None, config={
+        "class_name": "Sequential", "config": {"layers": layers}})
+    with pytest.raises(UserError, match=said):
         read_network(path)
 
 
@@ -168,16 +179,42 @@ def test_functional_path_is_followed_from_the_output(tmp_path):
     assert network.steps == 5
 
 
-@pytest.mark.parametrize("config", [
-    functional([[["in", 0, 0, {}], ["in", 0, 0, {}]]]),
-    functional([[["in", 0, 0, {}]], [["in", 0, 0, {}]]]),
-])
-def test_fork_in_the_path_is_named(tmp_path, config):
-    with pytest.raises(UserError, match="layer 'lstm' has several inputs or is used twice"):
-        read_network(write(tmp_path / "m.h5", None, config=config))
+def read(tmp_path, *arguments, **options):
+    return read_network(write(tmp_path / "m.h5", None, config=functional(*arguments, **options)))
 
 
-def test_two_inputs_are_refused(tmp_path):
-    config = functional([[["in", 0, 0, {}]]], inputs=(("in", 0, 0), ("in2", 0, 0)))
-    with pytest.raises(UserError, match="several inputs or outputs"):
-        read_network(write(tmp_path / "m.h5", None, config=config))
+def test_layer_used_twice_is_two_nodes_of_one_layer(tmp_path):
+    config = functional([[["in", 0, 0, {}]], [["in", 0, 0, {}]]], outputs=(
+        ("lstm", 0, 0), ("lstm", 1, 0), ("dense", 0, 0)))
+    network = read_network(write(tmp_path / "m.h5", None, config=config))
+    first, second, _ = network.nodes
+    assert first.layer is second.layer and first.outputs != second.outputs
+    assert network.outputs == [("lstm", 1), ("lstm_1", 2), ("dense", 3)]
+
+
+def test_second_input_of_a_layer_is_an_initial_state_or_named(tmp_path):
+    with pytest.raises(UserError, match="layer 'lstm' gets 1 tensors beside its sequence"):
+        read(tmp_path, [[["in", 0, 0, {}], ["in", 0, 0, {}]]])
+
+
+def test_roles_of_inputs(tmp_path):
+    """A sequence, two states that nothing else reads, and numbers without steps."""
+    config = functional([[["in", 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]], inputs=[
+        (name, 0, 0) for name in ("in", "h", "c")])
+    config["config"]["layers"] += [
+        dict(layer("InputLayer", name, batch_input_shape=[None, UNITS]), name=name,
+             inbound_nodes=[]) for name in ("h", "c")]
+    network = read_network(write(tmp_path / "m.h5", None, config=config))
+    assert [(item.name, item.timed, item.state_of) for item in network.inputs] == [
+        ("in", True, None), ("h", False, "lstm"), ("c", False, "lstm")]
+
+
+def test_step_shapes_are_those_of_one_step(tmp_path):
+    network = read_network(write(tmp_path / "m.h5", [lstm(return_sequences=True), dense()]))
+    assert step_shapes(network) == [(C,), (UNITS,), (2,)]
+    assert shapes(network, 7) == [(7, C), (7, UNITS), (7, 2)]
+
+
+def test_a_circle_is_refused(tmp_path):
+    with pytest.raises(UserError, match="waits for"):
+        read(tmp_path, [[["dense", 0, 0, {}]]])

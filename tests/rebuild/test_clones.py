@@ -6,7 +6,7 @@ import yaml
 
 from conftest import ENVIRONMENT, ROOT
 from kit.base.cli import UserError
-from kit.rebuild.clones import change_params, clone_head, git, repro
+from kit.rebuild.clones import change_params, clone_head, git, repro, say_stages
 
 
 def test_a_clone_is_head_with_the_environments(tmp_path):
@@ -37,3 +37,13 @@ def test_a_failed_rebuild_ends_with_its_last_lines(tmp_path):
 def test_git_speaks_for_itself():
     with pytest.raises(UserError, match="git show: .*nothing"):
         git("show", "nothing:here")
+
+
+def test_each_stage_is_said_once(tmp_path, capsys):
+    log = tmp_path / "log"
+    log.write_text("Running stage 'generate':\n> sh scripts/run\n")
+    said = say_stages(str(log), "seed 8", 0)
+    with open(str(log), "a") as file:
+        file.write("Running stage 'train':\n")
+    assert say_stages(str(log), "seed 8", said) == 2
+    assert capsys.readouterr().err == "seed 8: generate\nseed 8: train\n"

@@ -63,3 +63,17 @@ def test_a_wrong_event_is_named(tmp_path, row, words):
     path.write_text("start,end,kind,channels,severity\n" + row + "\n")
     with pytest.raises(UserError, match=words):
         read_events(str(path))
+
+
+def test_the_words_of_a_label_carry_no_markup(tmp_path):
+    (tmp_path / "events.csv").write_text(
+        'start,end,kind,channels,severity\n0,2,"</script><script>\nx",a,<b>hard\n')
+    events = read_events(str(tmp_path / "events.csv"))
+    assert events["kind"][0] == "\uff1c/script>\uff1cscript> x" and "<" not in events["severity"][0]
+
+
+@pytest.mark.parametrize("cell", ["1e999", "-inf", "nan", "99999999999999999999", "1.5", "x", ""])
+def test_a_row_number_that_is_none_is_named(tmp_path, cell):
+    (tmp_path / "events.csv").write_text("start,end,kind,channels,severity\n%s,2,a,a,b\n" % cell)
+    with pytest.raises(UserError, match="row 1, column start: .* is not a row number"):
+        read_events(str(tmp_path / "events.csv"))

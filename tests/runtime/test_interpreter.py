@@ -1,4 +1,5 @@
 """Running a .tflite: the state of a stream, the zero state of a window, rounding and saturation."""
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 import convert
 from kit.base.cli import UserError
-from kit.runtime.interpreter import Model, _Tensor
+from kit.runtime.interpreter import Model, _load, _Tensor
 from keras_models import CHANNELS, STEPS, save_forecaster, walk
 
 
@@ -87,3 +88,16 @@ def test_wrong_call_and_wrong_shape_are_named(files):
     with pytest.raises(UserError, match="runtime refuses|damaged"):
         data = open(files("step_int8"), "rb").read()
         Model(data[:len(data) // 2])
+
+
+def test_what_a_runtime_says_comes_through_but_for_information(capfd):
+    class Talking:
+        def __init__(self, model_content, num_threads):
+            os.write(2, b"INFO: Created a delegate\nERROR: a warning of its own\n")
+
+        def allocate_tensors(self):
+            raise ValueError("no")
+
+    with pytest.raises(ValueError):
+        _load(Talking, b"", 1)
+    assert capfd.readouterr().err == "ERROR: a warning of its own\n"

@@ -13,8 +13,8 @@ DATA = bytes(range(40))
 def facts(after=0.5):
     def ends(names, scale):
         return [{"name": name, "number": number, "shape": [1, 3], "type": "int8",
-                 "role": "state" if number else "data",
-                 "scale": scale if number else 0.25, "zero_point": -3 if number else 0}
+                 "scale": scale if number else 0.25, "zero_point": -3 if number else 0,
+                 "role": "state" if number else "data"}
                 for number, name in enumerate(names)]
     return {"form": "step", "precision": "int8", "source": "step.pb", "sha256": "ab" * 32,
             "parity": {"mean_abs_diff": 1e-3, "max_abs_diff": 2e-2, "output_std": 0.5},

@@ -16,10 +16,10 @@ SCHEMA = os.path.join(ROOT, "params.schema.yaml")
 def load_params(path="params.yaml", schema_path=SCHEMA):
     """Every section of params.yaml as a dict; UserError names the key and what is allowed."""
     say_unless_pinned()
-    params = _load_yaml(path)
+    params = load_yaml(path)
     check_plain(params, path)
     errors = sorted(
-        jsonschema.Draft7Validator(_load_yaml(schema_path)).iter_errors(params),
+        jsonschema.Draft7Validator(load_yaml(schema_path)).iter_errors(params),
         key=lambda error: [str(part) for part in error.absolute_path],
     )
     if errors:
@@ -99,7 +99,8 @@ def _join(path, name):
     return ".".join([str(part) for part in path] + [str(name)])
 
 
-def _load_yaml(path):
+def load_yaml(path):
+    """The content of a YAML file; UserError when it is missing or none."""
     try:
         with open(path, encoding="utf-8") as file:
             return yaml.safe_load(file)

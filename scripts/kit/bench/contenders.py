@@ -18,7 +18,14 @@ _loaded = {}
 
 def run(runtime, model, samples, output):
     """The output of a .tflite file for windows (n, T, C) or a stream (n, C), .npy to .npy."""
-    np.save(output, TFLite(model, runtime).outputs(np.load(samples)))
+    run_all(runtime, model, [samples], [output])
+
+
+def run_all(runtime, model, samples, outputs):
+    """The same for several .npy files, one after the other in one interpreter."""
+    contender = TFLite(model, runtime)
+    for source, target in zip(samples, outputs):
+        np.save(target, contender.outputs(np.load(source)))
 
 
 def load(name, contender, samples, output, **arguments):
@@ -255,4 +262,4 @@ def _aligned(values):
 
 CONTENDERS = {"tflite": TFLite, "live": Live, "foreign": Foreign, "onnx": Onnx, "numpy": Numpy,
          "c": C, "peak": Peak}
-COMMANDS = {"run": run, "load": load, "measure": measure}
+COMMANDS = {"run": run, "run_all": run_all, "load": load, "measure": measure}

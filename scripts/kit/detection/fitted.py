@@ -16,7 +16,8 @@ SCORER = {  # of one that kit.detection.scores can score with, beside the arrays
     "channels": Whole(low=1),
     "fading": Number(low=0, high=1),  # per sample; beyond 1 an alarm would never end
     "missing": {"tails": [TAIL]},
-    "residual": Optional({"tails": [TAIL]}),
+    "residual": Optional({"tails": [TAIL], "usual": Number(),
+                          "lately_weight": Number(above=0, high=1)}),
     "plane": Optional(LADDER), "level": Optional(LADDER), "statistic": Optional(LADDER),
 }
 # name -> axes; C channels, P features of the state, K regimes, J smoothed statistics, S time scales

@@ -8,8 +8,8 @@ import numpy as np
 
 from kit.detection.baselines import fit_pca
 from kit.detection.scores import (
-    LADDERS, as_arrays, bank, exponential_means, faded, first_state, log_distance, nearest, observe,
-    oddness, powers, product, residuals, standardise,
+    LADDERS, as_arrays, bank, evidence, exponential_means, first_state, fused, log_distance, nearest,
+    observe, powers, product, residuals, standardise,
 )
 from kit.record.stretches import hold_last, runs
 
@@ -21,6 +21,7 @@ SPREAD_ROUNDS = 3
 TINY = 1e-12
 EXTREME = 0.001  # share of samples beyond which a feature or a residual is clipped
 NEAR = 0.01  # standard deviations: so near a plane that holds all of the train part is normal
+LATELY = 1024  # samples: a residual that has been odd for so long is how the machine is now
 STILL = 0.25  # scale of the tail of a log distance that never varied on normal data
 FLOOR = 0.001  # least standard deviation of a residual, in that of its channel: a converter's step
 SPANS = 10  # of a time scale are the least that its tail is fitted on
@@ -81,9 +82,14 @@ def fit(samples, outputs, normal, options, rate, kinds=KINDS, starts=(0,)):
     for kind in set(found) - {"missing"}:
         still = {"still": STILL} if kind in ("plane", "level") else {}
         detector[kind]["tails"] = [fit_tail(column, **still) for column in found[kind][known].T]
+    said = evidence(as_arrays(rounded(detector)), found)
+    if "residual" in kinds:
+        detector["residual"].update(usual=said["residual"][known].mean(),
+                                    lately_weight=2 / (LATELY + 1.0))
     detector = rounded(detector)
-    rarest = oddness(as_arrays(detector), found)
-    scores = np.concatenate([faded(rarest[part], detector["fading"], 0.0)[0] for part in sessions])
+    scores = np.concatenate([
+        fused(detector, {key: column[part] for key, column in said.items()},
+              first_state(as_arrays(detector)))[0] for part in sessions])
     detector["threshold"] = rounded(bounded_threshold(scores[known], rate))
     return detector, scores
 

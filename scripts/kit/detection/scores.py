@@ -15,8 +15,9 @@ statistic : of a simple detector that has one number per sample, over the same l
 missing : how many samples were lost recently.
 
 Each statistic is mapped to how rare it is on normal data (`surprise`), MOST decades at most. The
-rarest of the residual's and the mean of those over ladders are two pieces of evidence, which
-`joined` makes one; the rarer of that and of what is missing counts, and fades slowly.
+rarest of the residual's, without what it has been lately (`news`), and the mean of those over
+ladders are two pieces of evidence, which `joined` makes one; the rarer of that and of what is
+missing counts, and fades slowly.
 
 `fitting` learns the numbers. A record that is fed in pieces gets the very scores of the whole, as
 sums run in a fixed order.
@@ -59,9 +60,8 @@ class Scorer:
         """
         if not len(samples):
             return np.empty(0)
-        statistics, self.state = observe(self.detector, samples, outputs, self.state)
-        rarest = oddness(self.detector, statistics)
-        scores, self.state["score"] = faded(rarest, self.detector["fading"], self.state["score"])
+        statistics, state = observe(self.detector, samples, outputs, self.state)
+        scores, self.state = fused(self.detector, evidence(self.detector, statistics), state)
         return scores
 
 
@@ -80,6 +80,7 @@ def first_state(detector):
     state = {"last": np.full(channels, np.nan), "missing": np.zeros(channels), "score": np.zeros(())}
     if "residual" in detector:
         state["residual"] = np.zeros(detector["residual"]["norms"].shape)  # (J, C)
+        state["lately"] = np.array(detector["residual"]["usual"], float)  # ()
     for kind in LADDERS:
         if kind in detector:
             state[kind] = np.full(detector["weights"].shape, detector[kind]["usual"])  # (S,)
@@ -104,15 +105,45 @@ def observe(detector, samples, outputs, state):
     return found, after
 
 
-def oddness(detector, statistics):
-    """Decades (n,) that the statistics of all kinds, {kind: (n, S)}, say together, before fading."""
+def evidence(detector, statistics):
+    """{"residual", "places", "missing"}: decades (n,) that the statistics {kind: (n, S)} say."""
     decades = {kind: [np.minimum(surprise(column, tail), MOST)
                       for column, tail in zip(found.T, detector[kind]["tails"])]
                for kind, found in statistics.items()}
+    found = {"missing": decades["missing"][0]}
     places = [column for kind in LADDERS for column in decades.get(kind, [])]
-    evidence = [np.max(decades["residual"], axis=0)] if "residual" in decades else []
-    evidence += [sum(places) / len(places)] if places else []
-    return np.maximum(joined(evidence), decades["missing"][0])
+    if places:
+        found["places"] = sum(places) / len(places)
+    if "residual" in decades:
+        found["residual"] = np.max(decades["residual"], axis=0)
+    return found
+
+
+def fused(detector, found, state):
+    """(scores (n,), the state after them) of what `evidence` found."""
+    after = dict(state)
+    if "residual" in found:
+        fitted = detector["residual"]
+        found = dict(found)
+        found["residual"], after["lately"] = news(
+            found["residual"], fitted["usual"], fitted["lately_weight"], state["lately"])
+    pieces = [found[key] for key in ("residual", "places") if key in found]
+    scores, after["score"] = faded(
+        np.maximum(joined(pieces), found["missing"]), detector["fading"], state["score"])
+    return scores, after
+
+
+def news(decades, usual, weight, before):
+    """Decades (n,) less what they have been lately above the usual; their exponential mean.
+
+    A residual that stays odd is a machine that is no longer the one of the train part: it counts
+    the less, the longer it lasts, and what lasts shows in plane and level.
+
+    Worked: decades 4 4, usually 1, weight 1/2 and a mean of 1 before: 4 and 4 - 1.5.
+    """
+    lately = exponential_means(decades, weight, before)
+    known = np.concatenate([np.reshape(before, 1), lately[:-1]])
+    return np.maximum(decades - np.maximum(known - usual, 0), 0), np.array(lately[-1])
 
 
 def joined(evidence):
@@ -223,11 +254,8 @@ def channel_units(extremes):
 def exponential_means(inputs, weights, before):
     """Exponential means (n, ...) of inputs (n, ...), each with its own weight, from `before` on."""
     smooth = np.empty(inputs.shape)
-    for now, fresh in zip(smooth, inputs):
-        np.subtract(fresh, before, out=now)
-        now *= weights
-        now += before
-        before = now
+    for t, fresh in enumerate(inputs):
+        before = smooth[t] = (fresh - before) * weights + before
     return smooth
 
 

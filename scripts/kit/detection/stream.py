@@ -1,6 +1,7 @@
 """A step model and its scorer over a log as it comes: state carried, memory bounded; numpy."""
 import numpy as np
 
+from kit.base.cli import UserError
 from kit.detection.scores import Scorer
 from kit.record.windows import held
 
@@ -28,6 +29,18 @@ class StreamDetector:
         self._forecast = np.full((1, channels), np.nan, np.float32)  # of the next sample
         self._n = 0  # samples of the session
 
+    @property
+    def state(self):
+        """All that is remembered from one sample to the next, as plain values and arrays."""
+        return {"model": self.model.state, "scorer": dict(self.scorer.state), "held": self._held,
+                "forecast": self._forecast, "n": self._n}
+
+    @state.setter
+    def state(self, state):
+        self.model.state, self.scorer.state = state["model"], state["scorer"]
+        self._held, self._forecast = state["held"], state["forecast"]
+        self._n = int(state["n"])
+
     def update(self, values):
         """Scores (n,) in decades of the next n samples (n, C) in their units, NaN where missing."""
         samples = self.scaler.standardise(values)
@@ -36,7 +49,11 @@ class StreamDetector:
         forecasts = outputs[:-1].copy()
         forecasts[:max(self._warm_up - self._n, 0)] = np.nan
         self._held, self._forecast, self._n = filled[-1], outputs[-1:], self._n + len(values)
-        return self.scorer.update(samples, forecasts)
+        scores = self.scorer.update(samples, forecasts)
+        if np.isnan(scores).any():  # which would never be an alarm
+            raise UserError("the detector gives no score to sample %d: its numbers are damaged"
+                            % (self._n - len(scores) + int(np.isnan(scores).argmax())))
+        return scores
 
 
 class Alarms:
@@ -51,7 +68,7 @@ class Alarms:
         first : row of the first score
         """
         flags = scores >= threshold
-        was = bool(self.rows) and self.rows[-1][1] is None
+        was = self.open is not None
         edges = np.flatnonzero(np.diff(np.concatenate([[was], flags]).astype(np.int8)))
         bounds = np.concatenate([edges, [len(flags)]])
         if was:
@@ -65,9 +82,14 @@ class Alarms:
                 self.rows[-1][1] = first + int(edge)
                 yield "end", edge, list(self.rows[-1])
 
+    @property
+    def open(self):
+        """The alarm that lasts, or None."""
+        return self.rows[-1] if self.rows and self.rows[-1][1] is None else None
+
     def close(self, end):
         """End an alarm that lasts, at sample `end`: [alarm], or none."""
-        if not self.rows or self.rows[-1][1] is not None:
+        if self.open is None:
             return []
         self.rows[-1][1] = end
         return [list(self.rows[-1])]

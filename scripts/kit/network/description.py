@@ -78,7 +78,8 @@ def read_network(file):
     file = read_keras(file) if isinstance(file, str) else file
     try:
         return _network(file)
-    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError,
+            RecursionError) as error:
         raise UserError("%s: damaged, or not as Keras writes it (%s: %s)"
                         % (file.path, type(error).__name__, " ".join(str(error).split())[:100]))
 
@@ -197,15 +198,22 @@ class _Reader:
             return self.stacked(item, name, values)
         if name not in self.layers:
             self.known(item, name)
-            leaf = wrap(item) if wrap else item
-            self.layers[name] = KINDS[leaf["class_name"]].read(
-                self.path, name, leaf["config"], self.arrays[name])
+            self.layers[name] = self.read(wrap(item) if wrap else item, name)
         layer = self.layers[name]
         if layer is None:  # does nothing at inference
             return values[:1]
         made = self.new(KINDS[layer.kind].outputs(layer))
         self.nodes.append(Node(layer, tuple(values), made))
         return list(made)
+
+    def read(self, item, name):
+        """The Layer of an entry; UserError that names it where its description has gaps."""
+        kind = item["class_name"]
+        try:
+            return KINDS[kind].read(self.path, name, item["config"], self.arrays[name])
+        except KeyError as error:
+            raise UserError("%s: layer '%s' is %s and its description has no %s; the file is "
+                            "damaged, or not as Keras writes it" % (self.path, name, kind, error))
 
     def stacked(self, item, name, values):
         """RNN of cells one upon the other, as the layers one after the other that it is."""
@@ -308,6 +316,14 @@ def shapes(network, steps):
         found += KINDS[node.layer.kind].shapes(
             node.layer, [found[value] for value in node.inputs])
     return found
+
+
+def any_length(network):
+    """Whether all layers hold for sequences of any length, as recurrent and pointwise ones do."""
+    sizes = shapes(network, None)
+    return len(network.inputs) == 1 and all(
+        KINDS[node.layer.kind].any_length for node in network.nodes
+        if any(None in sizes[value] for value in node.inputs))
 
 
 def masked(network):

@@ -3,9 +3,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit.base.cli import UserError
 from kit.network import graphs
+from kit.network.description import any_length
 from kit.network.files.keras_file import digest
+from kit.network.possible import check_window, fused_activations
 from kit.network.roles import noted
 from kit.runtime.forms import alone, several
 from kit.tf.tf115 import frozen_session
@@ -19,14 +20,15 @@ class Frozen(NamedTuple):
     inputs: list  # of {"name", "shape", "type"}, the sample or the window first
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
+    any_length: bool  # whether the fused form's windows may be longer or shorter than `inputs` says
     steps: list  # records of kit.network.roles; none in the fused form
 
     def signature(self, *sources):
         """What the .json beside the .pb holds, for the files that the network was read from."""
-        fused = {"fused_activations": self.activations} if self.form == "fused" else {}
+        fused = {"fused_activations": self.activations, "any_length": self.any_length}
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "steps": self.steps,
-                     "source_sha256": digest(*sources)}, **fused)
+                     "steps": self.steps, "source_sha256": digest(*sources)},
+                    **(fused if self.form == "fused" else {}))
 
     def predict(self, windows):
         """The graph's outputs for windows (n, T, C): as many as it has, of as many inputs."""
@@ -53,36 +55,20 @@ class Frozen(NamedTuple):
         return frozen_session(self.bytes)
 
 
-def window_steps(network, asked, path):
-    """The window's length: the model's own, or what was asked where its time axis is open."""
-    if network.steps is None and not network.open:
-        return None
-    if network.steps is None and asked is None:
-        raise UserError("%s: the model's time axis is undefined; say how long a window is with "
-                        "--window-steps" % path)
-    if None not in (network.steps, asked) and network.steps != asked:
-        raise UserError("%s: the model takes windows of %d samples, not of %d"
-                        % (path, network.steps, asked))
-    steps = network.steps or asked
-    if not 1 <= steps <= graphs.MAX_WINDOW_STEPS:
-        raise UserError("a window of %d samples: 1 to %d can be unrolled; use the step form, which "
-                        "takes any length" % (steps, graphs.MAX_WINDOW_STEPS))
-    return steps
-
-
 def frozen(network, form, steps, path="the model"):
     """The network in one form; UserError names the layer that the form cannot hold."""
     if form == "step":
         graph, inputs, outputs = graphs.step_graph(network, path)
     elif form == "window":
+        check_window(network, steps, path)
         graph, inputs, outputs = graphs.window_graph(network, steps)
     else:
         definition, inputs, outputs = graphs.fused_graph(network, steps, path)
     definition = definition if form == "fused" else graph.as_graph_def()
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
-                  _described(inputs), _described(outputs), graphs.fused_activations(network),
-                  [] if form == "fused" else noted(graph))
+                  _described(inputs), _described(outputs), fused_activations(network),
+                  any_length(network), [] if form == "fused" else noted(graph))
 
 
 def _described(ends):

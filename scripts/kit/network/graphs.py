@@ -13,15 +13,14 @@ in their name: the quantizer gives all steps one scale by it.
 import re
 from typing import NamedTuple
 
-from kit.base.cli import UserError
 from kit.network import ops
-from kit.network.description import masked, returned_states, shapes, step_shapes, timed
+from kit.network.description import returned_states, shapes, step_shapes, timed
 from kit.network.kinds import KINDS
-from kit.network.layers.kind import Call, WHOLE
+from kit.network.possible import check_fused, check_step
+from kit.network.layers.kind import Call
 from kit.network.layers.recurrent import FUSED_INPUTS
 from kit.tf.tf115 import tf
 
-MAX_WINDOW_STEPS = 2000  # an unrolled graph beyond this takes minutes to convert
 SINGLE = {"window": "window", "step": "sample", "fused": "sequence"}  # name of an only input
 
 
@@ -160,20 +159,6 @@ class _Steps:
             for value, size in zip(values, self.sizes)], self.sizes)
 
 
-def check_step(network, path):
-    """UserError with the layer and the form that works where the step form cannot exist."""
-    timed(network, path)
-    inputs = len(network.inputs)
-    for node in network.nodes:
-        kind = KINDS[node.layer.kind]
-        given = [v for place, v in enumerate(node.inputs) if kind.takes_state(place)]
-        if any(v >= inputs or network.inputs[v].state_of is None for v in given):
-            raise UserError("%s: no step form: layer '%s' begins with a state that is computed, or "
-                            "read by others too, which %s" % (path, node.layer.name, WHOLE))
-    if not any(item.timed for item in network.data):
-        raise UserError("%s: no step form: no input is a sequence; use the window form" % path)
-
-
 # --- the fused form ---------------------------------------------------------------------------
 
 
@@ -189,40 +174,6 @@ def fused_graph(network, steps, path="the model"):
         values = _walk(network, steps, values, lambda kind, call: kind.fused(call), noted)
         outputs = _name_outputs(network, values, shapes(network, steps))
     return _with_fused_ops(graph.as_graph_def(), noted), inputs, outputs
-
-
-def check_fused(network, path):
-    """UserError with the layer and the form that works where the fused op cannot compute it."""
-    masks = masked(network)
-    for node in network.nodes:
-        kind, layer = KINDS[node.layer.kind], node.layer
-        reason = kind.no_fused(layer)
-        if kind.recurrent and not reason:
-            if masks[node.inputs[0]]:
-                reason = "goes along a masked sequence, and the fused op has no mask", ""
-            elif len(node.inputs) > 1 or layer.options.get("return_state"):
-                reason = "takes or gives a state, which the fused op keeps to itself", ""
-        if reason:
-            others = "window or the step" if has_step(network, path) else "window"
-            raise UserError("%s: no fused form: layer '%s' %s; use the %s form%s"
-                            % (path, layer.name, reason[0], others, reason[1]))
-    if not fused_activations(network):
-        raise UserError("%s: no fused form: no LSTM in this model; use the window form" % path)
-
-
-def has_step(network, path="the model"):
-    """Whether there is a step form."""
-    try:
-        check_step(network, path)
-    except UserError:
-        return False
-    return True
-
-
-def fused_activations(network):
-    """The activation of each fused op in the order of the graph; 1.15 writes tanh for all."""
-    return [activation for layer in network.layers
-            for activation in KINDS[layer.kind].fused_activations(layer)]
 
 
 def _with_fused_ops(definition, noted):

@@ -1,11 +1,15 @@
 """Throwaway clones of HEAD in which the whole pipeline runs again, without DVC's cache."""
 import os
+import re
 import subprocess
+import sys
+import time
 
 import yaml
 
 from kit.base.cli import UserError, write_text
 
+POLL_S = 1.0
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
 
@@ -35,17 +39,34 @@ def change_params(clone, changes):
     write_text(path, yaml.safe_dump(params, sort_keys=False))
 
 
-def repro(clone, log, environment, shell=(), umask=0o022, stages=()):
+def say_stages(log, task, said):
+    """Print the stages that a log tells of after the first `said`; how many it tells of."""
+    with open(log, errors="replace") as file:
+        begun = re.findall(r"^Running stage '(.*)'", file.read(), re.M)
+    for stage in begun[said:]:
+        print("%s: %s" % (task, stage), file=sys.stderr, flush=True)
+    return len(begun)
+
+
+def repro(clone, log, environment, shell=(), umask=0o022, stages=(), task=None):
     """Run stages and those before them, or all, in a clone, what they print into a log file.
 
-    UserError with its last lines when one fails.
+    task : what to call it at the terminal, where each stage is said as it begins
+    UserError with the log's last lines when one fails.
     """
     usual = ["sh", "-c", 'umask %03o; exec "$@"' % umask, "sh"]
     with open(log, "w") as file:
-        status = subprocess.call(
+        process = subprocess.Popen(
             usual + list(shell) + [os.path.join(clone, ".venv-dvc", "bin", "dvc"), "repro"]
             + list(stages),
             cwd=clone, env=environment, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            said = 0
+            while task and process.poll() is None:
+                said = say_stages(log, task, said)
+                time.sleep(POLL_S)
+        finally:  # also after Ctrl-C, which DVC gets as well
+            status = process.wait()
     if status:
         with open(log, errors="replace") as file:
             raise UserError("`dvc repro` in %s failed:\n%s" % (clone, "".join(file.readlines()[-20:])))

@@ -77,7 +77,11 @@ class Log:
     name : what messages call it
     table : kit.record.tables.Table, or a Text
     form : Form
+    bad : None, or a function that is told of each row that cannot be read: such a row is left out,
+        or without a reading where the log has no times
     """
+
+    bad = None
 
     def __init__(self, name, table, form=Form()):
         self.name, self.table, self.header = name, table, table.header
@@ -143,32 +147,59 @@ class Log:
 
     def blocks(self, channels, ignored=()):
         """Every row, as Blocks; channels : C names in the order wanted; ignored : tags left out."""
-        form, cells = self.form, Cells(self.name, self.form, self.table.separator)
-        numbers = [] if form.tag_column else [self.column(name) for name in channels]
-        label, quality, recording = (name and self.column(name) for name in (
-            form.label_column, form.quality_column, self.session_column))
-        session, last = 0, None
+        self.table.bad = self.bad
+        for name in [self.form.label_column, self.form.quality_column] + (
+                [] if self.form.tag_column else list(channels)):
+            if name:
+                self.column(name)
+        cells, last, session = Cells(self.name, self.form, self.table.separator), None, 0
+        recording = self.session_column and self.column(self.session_column)
         for row, columns in self.columns():
-            time = self._times(row, columns, cells)
-            if form.tag_column:
-                values = self._long(row, columns, cells, channels, ignored)
-            else:
-                values = np.empty((len(columns[0]), len(numbers)))
-                for channel, number in enumerate(numbers):
-                    values[:, channel] = cells.floats(row, columns[number], self.header[number])
-            if quality is not None:
-                values[~cells.good(columns[quality])] = np.nan
-            marks = np.zeros(len(values), np.int64)
-            if label is not None:
-                marks = cells.labels(row, columns[label], form.label_column)
-            block = Block(self.name, row, time, values, marks, session)
-            if recording is None:
-                yield block
-                continue
-            for start, stop, name, new in _recordings(columns[recording], last):
-                last, session = name, session + new
-                yield Block(self.name, row + start, None if time is None else time[start:stop],
-                            values[start:stop], marks[start:stop], session)
+            for block, kept in self._tolerant(row, columns, cells, channels, ignored):
+                if recording is None:
+                    yield block
+                    continue
+                for start, stop, name, new in _recordings(kept[recording], last):
+                    last, session = name, session + new
+                    part = slice(start, stop)
+                    yield Block(self.name, block.row + start,
+                                None if block.time is None else block.time[part],
+                                block.values[part], block.marks[part], session)
+
+    def _tolerant(self, row, columns, cells, channels, ignored):
+        """Yield (Block, its columns) of rows; those that cannot be read are told to `bad`."""
+        try:
+            yield self._block(row, columns, cells, channels, ignored), columns
+        except UserError as error:
+            n = len(columns[0])
+            if self.bad is None:
+                raise
+            if n > 1:
+                for part in (slice(0, n // 2), slice(n // 2, n)):
+                    for found in self._tolerant(row + part.start, [column[part] for column in columns],
+                                                cells, channels, ignored):
+                        yield found
+                return
+            self.bad(str(error))
+            if not self.time_columns():
+                yield Block(self.name, row, None, np.full((1, len(channels)), np.nan),
+                            np.zeros(1, np.int64)), columns
+
+    def _block(self, row, columns, cells, channels, ignored):
+        form = self.form
+        time = self._times(row, columns, cells)
+        if form.tag_column:
+            values = self._long(row, columns, cells, channels, ignored)
+        else:
+            values = np.empty((len(columns[0]), len(channels)))
+            for channel, name in enumerate(channels):
+                values[:, channel] = cells.floats(row, columns[self.column(name)], name)
+        if form.quality_column:
+            values[~cells.good(columns[self.column(form.quality_column)])] = np.nan
+        marks = np.zeros(len(values), np.int64)
+        if form.label_column:
+            marks = cells.labels(row, columns[self.column(form.label_column)], form.label_column)
+        return Block(self.name, row, time, values, marks)
 
     def times_only(self):
         """Every row as Blocks without channels: fast, for a first look at the time axis."""
@@ -251,7 +282,7 @@ class Text:
     pieces : iterable of bytes, cut anywhere
     """
 
-    time, timeless = None, False
+    time, timeless, bad = None, False, None
 
     def __init__(self, name, pieces, form=Form()):
         self.name = name
@@ -263,6 +294,11 @@ class Text:
         """(row number of the first, list of columns of strings)."""
         row, empty = 1, None
         for lines in self._lines:
+            if self.bad is not None:
+                for found in self._tolerant(row, lines):
+                    yield found
+                row += len(lines)
+                continue
             lines, empty = self._without_end(row, lines, empty)
             cells = self._cells(row, lines) if lines else []
             if cells and row == 1 and not self._form.columns and is_unit_row(cells[0]):
@@ -272,6 +308,21 @@ class Text:
             if cells:
                 yield row, list(zip(*cells))
             row += len(lines)
+
+    def _tolerant(self, row, lines):
+        """Yield (row, columns) of the lines that have the cells of the header, told the others."""
+        try:
+            if lines and all(line.strip() for line in lines):
+                yield row, list(zip(*self._cells(row, lines)))
+                return
+        except UserError as error:
+            if len(lines) == 1:
+                self.bad(str(error))
+        if len(lines) > 1:
+            half = len(lines) // 2
+            for start, part in ((0, lines[:half]), (half, lines[half:])):
+                for found in self._tolerant(row + start, part):
+                    yield found
 
     def _without_end(self, row, lines, empty):
         """Lines up to the empty ones at the end of the file; empty ones elsewhere are refused."""

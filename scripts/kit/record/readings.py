@@ -46,7 +46,7 @@ def prepared(blocks, form, tally):
 
 def in_order(blocks):
     """All rows in the order of their times, as one block; those of one time stay as they came."""
-    whole = _appended(list(blocks))
+    whole = appended(list(blocks))
     if whole.time is None:
         raise UserError("%s: generate.log.sort needs a column of times" % whole.name)
     order = np.argsort(whole.time, kind="mergesort")
@@ -62,7 +62,7 @@ def merged(blocks, policy, tally):
         if block is not None and block.time is None:
             raise UserError("%s: generate.log.duplicates and tag_column need a column of times"
                             % block.name)
-        whole = _appended([part for part in (kept, block) if part is not None])
+        whole = appended([part for part in (kept, block) if part is not None])
         steps = np.diff(whole.time).astype(np.int64)
         starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
         if block is not None:  # more rows of the last time may follow
@@ -114,7 +114,7 @@ def resampled(blocks, interval_s, method, longest, tally):
     for block in itertools.chain(blocks, [None]):
         if block is not None and block.time is None:
             raise UserError("%s: generate.log.resample needs a column of times" % block.name)
-        kept = _appended([part for part in (kept, block) if part is not None])
+        kept = appended([part for part in (kept, block) if part is not None])
         times = kept.time.astype(np.int64)
         _refuse_backwards(kept, times)
         last = times[-1]
@@ -215,7 +215,7 @@ def filled(blocks, methods, longest, tally):
     for _, session in itertools.groupby(blocks, lambda block: block.session):
         kept, done = None, None
         for block in itertools.chain(session, [None]):
-            kept = _appended([part for part in (kept, block) if part is not None])
+            kept = appended([part for part in (kept, block) if part is not None])
             rows = kept.row + np.arange(len(kept.values))
             done = kept.row if done is None else done
             stop = max(done, rows[-1] + 1 - (late if block is not None else 0))
@@ -263,7 +263,7 @@ def joined(streams):
                 heads[number] = rest if len(rest.time) else next(streams[number], None)
 
 
-def _appended(parts):
+def appended(parts):
     """One Block of successive ones, with the name and row of the first."""
     if len(parts) == 1:
         return parts[0]

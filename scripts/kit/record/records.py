@@ -94,10 +94,12 @@ def read_events(path):
         raise UserError("%s: the columns must be %s" % (path, ",".join(EVENT_COLUMNS)))
     for name in ("start", "end"):
         numbers = pd.to_numeric(table[name], errors="coerce")
-        wrong = numbers.isnull() | (numbers != numbers.round())
+        wrong = ~(numbers.abs() < 2 ** 53) | (numbers != numbers.round())
         _refuse(path, table[name], wrong, "is not a row number")
         table[name] = numbers.astype("int64")
     _refuse(path, table["end"], table["end"] <= table["start"], "is not after its start")
+    for name in ("kind", "severity"):  # they come to stand in pages, and DVC's escapes nothing
+        table[name] = table[name].str.replace("<", "\uff1c").str.replace(r"\s+", " ", regex=True)
     return table
 
 

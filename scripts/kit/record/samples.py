@@ -6,6 +6,7 @@ import numpy as np
 from kit.base.cli import UserError
 
 DRAWN_STEPS = 10000  # samples drawn where no data is given
+DRAWN_ITEMS = 300  # for a model that is more than one sequence
 
 
 class Samples(NamedTuple):
@@ -82,6 +83,11 @@ class Parts(NamedTuple):
 
     steps = given_steps = None  # the model says how long its sequences are
 
+    def first(self, count):
+        """The first `count` items: an array per input, or the only one."""
+        found = [values[:count] for values in self.arrays]
+        return found[0] if len(found) == 1 else found
+
     def windows(self, count, extremes=False):
         """Up to `count` items, evenly spread: an array per input, or the only one."""
         picks = np.unique(np.linspace(0, len(self.arrays[0]) - 1, count).astype(int))
@@ -90,10 +96,14 @@ class Parts(NamedTuple):
 
     @property
     def sequences(self):
-        """Items as (m, steps, ...) per input that is no state; what has no steps is repeated."""
+        """Items as (m, steps, ...) per input that is no state; what has no steps is repeated.
+
+        Items of one step are steps of one sequence: their states go on from one to the next.
+        """
         steps = min(values.shape[1] for values, timed in zip(self.arrays, self.timed) if timed)
         found = [values[:, :steps] if timed else np.repeat(values[:, None], steps, 1)
                  for values, timed, kept in zip(self.arrays, self.timed, self.kept) if not kept]
+        found = [values.swapaxes(0, 1) if steps == 1 else values for values in found]
         return found[0] if len(found) == 1 else found
 
     @property
@@ -167,7 +177,7 @@ def _drawn(item, steps, seed, count=None):
     """(m, ...) of standard normal values, of whole numbers below the limit, or of states."""
     rng = np.random.Generator(np.random.PCG64(seed))
     shape = item.sized(steps or 50)
-    count = count or max(200, DRAWN_STEPS // (shape[0] if item.timed else 1) // 10)
+    count = count or DRAWN_ITEMS
     if item.dtype == "int32":
         return rng.integers(0, item.limit, (count,) + shape).astype(np.int32)
     values = rng.standard_normal((count,) + shape, np.float32)

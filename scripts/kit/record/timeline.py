@@ -19,14 +19,43 @@ class Timeline:
     interval_s : seconds between samples; None takes the median of the first block
     longest_gap : missing samples in a row that are filled in; after a longer hole, and where the
         blocks' own session changes, a new session begins on the next sample
+    strict : whether another sampling rate is refused
     """
 
-    def __init__(self, interval_s=None, longest_gap=LONGEST_GAP):
-        self.interval_s = interval_s
+    def __init__(self, interval_s=None, longest_gap=LONGEST_GAP, strict=True):
+        self.interval_s, self.strict = interval_s, strict
         self.longest_gap = longest_gap
         self.gap_samples = self.sessions = 0
         self._last_time, self._last_row, self._session, self._last_mark = None, -1, None, 0
         self._uneven = np.zeros(UNEVEN_ROWS - 1, int)
+
+    @property
+    def last_time(self):
+        """Of the last row, datetime64[us]; None before the first of a session."""
+        return self._last_time
+
+    @property
+    def session(self):
+        """Number that the last block gave its session."""
+        return self._session or 0
+
+    @property
+    def state(self):
+        """All that is remembered from one block to the next, as plain values and arrays."""
+        return {"last_time": None if self._last_time is None else int(
+                    np.int64(np.datetime64(self._last_time, "us").astype(np.int64))),
+                "last_row": self._last_row, "last_mark": int(self._last_mark),
+                "sessions": self.sessions, "gap_samples": self.gap_samples,
+                "session": self._session, "uneven": np.array(self._uneven, float)}
+
+    @state.setter
+    def state(self, state):
+        time = state["last_time"]
+        self._last_time = None if time is None else np.datetime64(int(time), "us")
+        self._last_row, self._last_mark = int(state["last_row"]), int(state["last_mark"])
+        self.sessions, self.gap_samples = int(state["sessions"]), int(state["gap_samples"])
+        self._session = state["session"]
+        self._uneven = np.array(state["uneven"], float)
 
     def spaced(self, block):
         """Yield the Blocks of equally spaced samples up to a block's last row, see `equally_spaced`.
@@ -85,7 +114,8 @@ class Timeline:
         ratio = seconds / (self.interval_s or 1.0)
         begins = ratio > self.longest_gap + 1.5
         ratio[begins] = 1.0
-        self._refuse(block, first + np.flatnonzero((ratio <= 0.5) | self._uneven_runs(ratio)),
+        off = (ratio <= 0.5) | self._uneven_runs(ratio)
+        self._refuse(block, first + np.flatnonzero(off & self.strict),
                      times, "at {time} is not {interval:g} s after the row before it, the sample "
                      "interval: two sampling rates; generate.log.resample brings an uneven log to "
                      "one interval")

@@ -16,7 +16,7 @@ NUMBERS = {"bool": ("?", 1), "i8": ("b", 1), "u8": ("B", 1), "i32": ("<i", 4), "
 VECTORS = {"[i32]": "<i4", "[f32]": "<f4", "[i64]": "<i8", "[bool]": "?", "[u8]": "u1",
            "[data]": "u1"}
 ACTIVATION = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
-FLOAT32, INT32, INT64, INT16, INT8 = 0, 2, 4, 7, 9
+FLOAT32, FLOAT16, INT32, INT64, BOOL, INT16, INT8 = 0, 1, 2, 4, 6, 7, 9
 TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "string", 6: "bool",
          7: "int16", 9: "int8"}
 
@@ -65,12 +65,14 @@ OPTIONS = {
     32: [("begin_mask", "i32"), ("end_mask", "i32"), ("ellipsis_mask", "i32"),
          ("new_axis_mask", "i32"), ("shrink_axis_mask", "i32")],  # StridedSlice
     33: [], 35: [("num_splits", "i32")],  # Exp, Split
-    37: [("in_type", "i8"), ("out_type", "i8")], 38: [], 39: [], 42: [], 48: [], 51: [], 52: [],
+    37: [("in_type", "i8"), ("out_type", "i8")], 38: [], 39: [], 41: [], 42: [], 48: [],
+    51: [], 52: [], 55: [("out_type", "i8")],  # ..., Shape
     59: [("values_count", "i32"), ("axis", "i32")],  # Pack
     64: [("num", "i32"), ("axis", "i32")],  # Unpack
     66: [], 71: [("activation", "i8"), ("cell_clip", "f32"), ("proj_clip", "f32"),
                  ("time_major", "bool")],  # UnidirectionalSequenceLSTM
     75: [("alpha", "f32")], 78: [], 79: [("num_splits", "i32")], 81: [],  # ..., ReverseV2
+    93: [("cond", "i32"), ("body", "i32")],  # While: numbers of subgraphs
 }
 BUILTIN = {
     0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D",
@@ -78,10 +80,10 @@ BUILTIN = {
     19: "RELU", 21: "RELU6", 22: "RESHAPE", 25: "SOFTMAX", 28: "TANH", 34: "PAD", 36: "GATHER",
     39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 42: "DIV", 43: "SQUEEZE",
     44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 47: "EXP", 49: "SPLIT", 53: "CAST",
-    55: "MAXIMUM", 57: "MINIMUM", 59: "NEG", 61: "GREATER", 62: "GREATER_EQUAL", 64: "SELECT",
-    65: "SLICE", 69: "TILE", 70: "EXPAND_DIMS", 73: "LOG", 74: "SUM", 75: "SQRT", 76: "RSQRT",
-    83: "PACK", 88: "UNPACK", 92: "SQUARE", 98: "LEAKY_RELU", 101: "ABS", 102: "SPLIT_V",
-    105: "REVERSE_V2", 111: "ELU", 114: "QUANTIZE"}
+    55: "MAXIMUM", 57: "MINIMUM", 58: "LESS", 59: "NEG", 61: "GREATER", 62: "GREATER_EQUAL",
+    64: "SELECT", 65: "SLICE", 69: "TILE", 70: "EXPAND_DIMS", 73: "LOG", 74: "SUM", 75: "SQRT",
+    76: "RSQRT", 77: "SHAPE", 83: "PACK", 88: "UNPACK", 92: "SQUARE", 98: "LEAKY_RELU", 101: "ABS",
+    102: "SPLIT_V", 105: "REVERSE_V2", 111: "ELU", 114: "QUANTIZE", 119: "WHILE"}
 
 
 def op_name(code):
@@ -160,9 +162,20 @@ class _Reader:
                 for place in range(start, start + 4 * count, 4)]
 
 
+def op_number(name):
+    """The number of a builtin operator by its name."""
+    return next(number for number, known in BUILTIN.items() if known == name)
+
+
 def merge_constants(model):
     """Let operators share constants that are equal in values, shape, type and scale."""
-    graph, known, same = model["subgraphs"][0], {}, {-1: -1}
+    for graph in model["subgraphs"]:
+        _merge_constants_of(graph, model)
+    return model
+
+
+def _merge_constants_of(graph, model):
+    known, same = {}, {-1: -1}
     for place, tensor in enumerate(graph["tensors"]):
         data = model["buffers"][tensor.get("buffer", 0)].get("data")
         key = place
@@ -174,7 +187,6 @@ def merge_constants(model):
         same[place] = known.setdefault(key, place)
     for operator in graph["operators"]:
         operator["inputs"] = np.array([same[int(p)] for p in operator["inputs"]], np.int32)
-    return model
 
 
 # --- writing ----------------------------------------------------------------------------------

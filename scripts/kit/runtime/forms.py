@@ -8,15 +8,19 @@ class Form(NamedTuple):
     name: str  # as in step_int8.tflite
     first_input: str  # the name of its first input, by which a file's form is known
     streams: bool  # takes a sample and the states at a call; else a window, from the zero state
+    graph: str  # the frozen graph that it is made from
     meaning: str
 
 
 FORMS = {form.name: form for form in (
-    Form("window", "window", False, "a fixed number of steps in, forecast out, unrolled"),
-    Form("fused", "sequence", False, "as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer"),
-    Form("step", "sample", True, "one sample and the states in, output and new states out: any "
-         "length"),
+    Form("window", "window", False, "window", "a fixed number of steps in, forecast out, unrolled"),
+    Form("loop", "series", False, "step", "as window, of any length: a WHILE over the steps"),
+    Form("fused", "sequence", False, "fused",
+         "as window, of any length, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer"),
+    Form("step", "sample", True, "step", "one sample and the states in, output and new states out: "
+         "any length"),
 )}
+GRAPHS = sorted({form.graph for form in FORMS.values()})
 
 
 def by_first_input(name):
@@ -36,9 +40,9 @@ def alone(values):
 
 def data_of(ends):
     """The inputs or outputs of a description that are no states."""
-    return [item for item in ends if item["role"] != "state"]
+    return [item for item in ends if item.get("role") != "state"]
 
 
 def states_of(ends):
     """The states among the inputs or outputs of a description; both sides have one order."""
-    return [item for item in ends if item["role"] == "state"]
+    return [item for item in ends if item.get("role") == "state"]

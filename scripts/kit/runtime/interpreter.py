@@ -6,8 +6,10 @@ Python 3.7 and later. Takes and gives float32; quantizes and dequantizes inside.
     model = Model("models/convert/step_int8.tflite")
     forecast = model.stream(samples)  # (n, C) -> (n, ...), the state is carried to the next call
 """
+import contextlib
 import functools
 import os
+import tempfile
 
 import numpy as np
 
@@ -35,30 +37,42 @@ class Model:
     source : path or bytes
     runtime : a key of RUNTIMES; None takes the first that is installed and runs the file
     form : a key of FORMS
+    any_length : whether windows may be longer and shorter than the file says
     """
 
     def __init__(self, source, runtime=None, threads=1):
-        self.runtime, self._interpreter = _running(source, runtime, threads)
+        _check_runtime(runtime)
+        content = _content(source)
+        self.runtime, self._interpreter = _running(content, runtime, threads)
+        self.any_length = _says_any_length(content) and hasattr(
+            self._interpreter, "resize_tensor_input")
+        self._describe()
+        self.form = _form(source, self.inputs)
+        self.input_shape = self._data[0].shape[1:]
+        self.reset()
+
+    def _describe(self):
+        """Note the inputs and outputs as they are now."""
         self.inputs = [_Tensor(item) for item in self._interpreter.get_input_details()]
         self.outputs = [_Tensor(item) for item in self._interpreter.get_output_details()]
-        self.form = _form(source, self.inputs)
         after = {item.plain: item for item in self.outputs}
         self._states = [item for item in self.inputs if "next_" + item.plain in after]
         self._data = [item for item in self.inputs if item not in self._states]
         following = [after["next_" + item.plain] for item in self._states]
         self._results = [item for item in self.outputs if item not in following]
-        self.input_shape = self._data[0].shape[1:]
         self._routes = [(before.index, item.index, _requantizer(item, before))
                         for before, item in zip(self._states, following)]
-        self.reset()
 
     @_refusing
     def predict(self, windows):
-        """float32 (n, T, C), each from the zero state -> float32 (n, ...); window and fused.
+        """float32 (n, T, C), each from the zero state -> float32 (n, ...); all forms but step.
 
-        A list of arrays for a model of several inputs, and of one of several outputs.
+        T is the file's, or any where the file says so. A list of arrays for a model of several
+        inputs, and of one of several outputs.
         """
         self._expect(windows, not FORMS[self.form].streams, "predict", "stream")
+        if self.any_length:
+            self._resize(several(windows)[0].shape)
         run = self._interpreter
         sources, found = self._prepared(windows)
         for number in range(len(found[0])):
@@ -110,6 +124,27 @@ class Model:
         self._held = [state.quantized(np.zeros(state.shape, np.float32))
                       for state in self._states]
 
+    @property
+    def state(self):
+        """What a stream has carried so far, a list of arrays; set, the stream goes on from there."""
+        return [np.array(value) for value in self._held]
+
+    @state.setter
+    def state(self, values):
+        fits = [(value.dtype, value.shape) for value in self._held] == [
+            (value.dtype, value.shape) for value in values]
+        if not fits:
+            raise ValueError("the states of another model")
+        self._held = [np.array(value) for value in values]
+
+    def _resize(self, shape):
+        """Make the input's time axis as long as that of windows of this shape."""
+        if shape[1:] == self.inputs[0].shape[1:]:
+            return
+        self._interpreter.resize_tensor_input(self.inputs[0].index, (1,) + tuple(shape[1:]))
+        self._interpreter.allocate_tensors()
+        self._describe()
+
     def _expect(self, array, right, asked, other):
         if not right:
             raise UserError("a %s model has no %s(); use %s()" % (self.form, asked, other))
@@ -118,6 +153,9 @@ class Model:
             raise UserError("the model takes %d arrays (%s), not %d" % (
                 len(self._data), ", ".join(item.plain for item in self._data), len(arrays)))
         for item, values in zip(self._data, arrays):
+            if self.any_length and values.ndim == 3 and values.shape[1] and (
+                    values.shape[2:] == item.shape[2:]):
+                continue
             if tuple(values.shape[1:]) != item.shape[1:]:
                 raise UserError("the model takes %s, not %s, per item"
                                 % (item.shape[1:], tuple(values.shape[1:])))
@@ -161,7 +199,7 @@ def _form(source, inputs):
                         "the convert script" % (_name(source), inputs[0].plain, ", ".join(
                             sorted(form.first_input for form in FORMS.values()))))
     model = flatbuffer.read(_content(source))
-    graph, = model["subgraphs"]
+    graph = model["subgraphs"][0]
     names = {graph["tensors"][place]["name"] for place in graph["inputs"]}
     if any("next_" + name in {graph["tensors"][place]["name"] for place in graph["outputs"]}
            for name in names):
@@ -178,6 +216,11 @@ def _requantizer(after, before):
     return None if same else lambda values: before.quantized(after.dequantized(values))
 
 
+def _check_runtime(name):
+    if name is not None and name not in RUNTIMES:
+        raise UserError("there is no runtime %s; one of %s" % (name, ", ".join(RUNTIMES)))
+
+
 def _content(source):
     """The bytes of a file, or the bytes that are given; UserError where they are altered or wrong."""
     data, described = (source, False) if isinstance(source, bytes) else verifier.model_file(source)
@@ -186,13 +229,16 @@ def _content(source):
     return data
 
 
-def _running(source, runtime, threads):
+def _says_any_length(content):
+    graph = flatbuffer.read(content)["subgraphs"][0]
+    return -1 in graph["tensors"][graph["inputs"][0]].get("shape_signature", ())
+
+
+def _running(content, runtime, threads):
     """(name of the runtime, its interpreter of the file): of the wanted one, or of the first that
     is installed and takes the file; UserError with what the first one says when none does."""
-    if runtime is not None and runtime not in RUNTIMES:
-        raise UserError("there is no runtime %s; one of %s" % (runtime, ", ".join(RUNTIMES)))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    content, refusal = _content(source), None
+    refusal = None
     for name in RUNTIMES if runtime is None else [runtime]:
         try:
             return name, _load(interpreter_class(RUNTIMES[name]), content, threads)
@@ -206,12 +252,32 @@ def _running(source, runtime, threads):
         RUNTIMES)))
 
 
-def _load(interpreter, content, threads):
+@contextlib.contextmanager
+def _without_info():
+    """Keep a runtime's lines of INFO off the terminal; what else it says comes when it is done."""
     try:
-        loaded = interpreter(model_content=content, num_threads=threads)
-    except TypeError:  # 1.15 has no num_threads and takes one
-        loaded = interpreter(model_content=content)
-    loaded.allocate_tensors()
+        saved, log = os.dup(2), tempfile.TemporaryFile()
+    except OSError:  # no stderr, or nowhere to write
+        yield
+        return
+    with log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            log.seek(0)
+            os.write(2, b"".join(line for line in log if not line.startswith(b"INFO:")))
+
+
+def _load(interpreter, content, threads):
+    with _without_info():
+        try:
+            loaded = interpreter(model_content=content, num_threads=threads)
+        except TypeError:  # 1.15 has no num_threads and takes one
+            loaded = interpreter(model_content=content)
+        loaded.allocate_tensors()
     return loaded
 
 

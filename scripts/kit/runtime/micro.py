@@ -14,7 +14,7 @@ class Interpreter:
 
     def __init__(self, model_content):
         self._runtime = runtime.Interpreter.from_bytes(model_content)
-        self._graph, = flatbuffer.read(model_content)["subgraphs"]
+        self._graph = flatbuffer.read(model_content)["subgraphs"][0]
         self.set_tensor = lambda index, value: self._runtime.set_input(value, index)
         self.get_tensor = self._runtime.get_output
         self.invoke = self._runtime.invoke

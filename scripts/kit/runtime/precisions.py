@@ -4,7 +4,7 @@ How a model of each is made stands in kit.tflite.precisions, under the same name
 """
 from typing import NamedTuple
 
-from kit.runtime.flatbuffer import FLOAT32, INT8, INT16
+from kit.runtime.flatbuffer import FLOAT16, FLOAT32, INT8, INT16
 
 
 class Precision(NamedTuple):
@@ -24,6 +24,9 @@ PRECISIONS = {precision.name: precision for precision in (
     Precision("float32", FLOAT32, FLOAT32, False, "max_abs_diff", 1e-5,
               {"max_of_std": 1e-5},  # sums in another order
               "as trained"),
+    Precision("float16", FLOAT32, FLOAT16, False, "mean_abs_diff", 0.002,
+              {"max_of_std": 1e-5},  # unpacked to the same float32
+              "float16 weights, everything else float"),
     Precision("dynamic", FLOAT32, INT8, False, "mean_abs_diff", 0.05,
               {"mean_of_std": 1e-2},  # kernels round the activations by rules of their own
               "int8 weights, everything else float"),

@@ -21,6 +21,7 @@ RUNTIMES = {runtime.package: runtime for runtime in (
     Runtime("tflite", "tflite_runtime", "tflite_runtime.interpreter", ".venv", {}),
     Runtime("litert", "ai_edge_litert", "ai_edge_litert.interpreter", ".venv-litert", {}),
     Runtime("tflm", "tflite_micro", "kit.runtime.micro", ".venv-tflm", {
+        "float16": "it has no kernel that unpacks float16",
         "dynamic": "it has no kernel for float activations and int8 weights"}),
 )}
 

@@ -5,6 +5,7 @@ at every table of anybody's file; `model_file` reads one with the claim of its .
 numpy alone.
 """
 import hashlib
+import json
 import os
 
 import numpy as np
@@ -26,6 +27,7 @@ OUTPUT_SCALE = {
 SAME_SHAPE = ("LOGISTIC", "TANH", "SOFTMAX", "RELU", "RELU6", "EXP", "NEG", "LOG", "SQRT", "RSQRT",
               "SQUARE", "LEAKY_RELU", "ABS", "ELU", "QUANTIZE", "DEQUANTIZE", "CAST", "REVERSE_V2")
 BROADCAST = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM")
+TYPED = ONE_SCALE + SAME_SHAPE + BROADCAST
 REGROUPED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 COUNTS = {  # operator -> (inputs, outputs), None for any
     "CONCATENATION": (None, 1), "SPLIT": (2, None), "PACK": (None, 1), "UNPACK": (1, None),
@@ -96,6 +98,19 @@ def _graph_problems(model, graph):
         if not len(graph.get(end, ())):
             found.append("the graph has no %s" % end)
     return found or _operator_problems(model, graph)  # which look tensors up
+
+
+def lacking(operators):
+    """{runtime: operators that it has no kernel of}, from an iterable of (name, version).
+
+    versions.json holds the highest version of each operator that a runtime registers, as measured by
+    tests/runtime/references/make_versions.py; null where it takes any.
+    """
+    with open(os.path.join(os.path.dirname(__file__), "versions.json"), encoding="utf-8") as file:
+        known = json.load(file)
+    return {runtime: ["%s version %d" % (name, version) for name, version in sorted(operators)
+                      if name not in highest or (highest[name] or version) < version]
+            for runtime, highest in known.items()}
 
 
 # --- tensors ----------------------------------------------------------------------------------
@@ -176,7 +191,7 @@ def _operator_problems(model, graph):
             continue
         name = operator_name(codes[index])
         texts = _end_problems(model, name, operator, tensors, known, written)
-        texts = texts or _kind_problems(model, name, operator, tensors)
+        texts = texts or ([] if _open(model) else _kind_problems(model, name, operator, tensors))
         found += ["operator %d, %s: %s" % (number, name, text) for text in texts]
         after = {int(place) for place in operator.get("outputs", ())}
         known, written = known | after, written | after
@@ -192,6 +207,12 @@ def _idle(graph):
     return ["nothing reads what operator %d computes" % number
             for number, operator in enumerate(graph["operators"])
             if not read & {int(place) for place in operator["outputs"]}]
+
+
+def _open(model):
+    """Whether shapes are known when it runs: a loop, or an input of any length."""
+    return len(model["subgraphs"]) > 1 or any(
+        -1 in tensor.get("shape_signature", ()) for tensor in model["subgraphs"][0]["tensors"])
 
 
 def operator_name(code):
@@ -232,6 +253,8 @@ def _kind_problems(model, name, operator, tensors):
         return _dense_problems(*(inputs + [None])[:3], output=outputs[0])
     if name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         return _lstm_problems(model, inputs, outputs[0], operator.get("options", {}))
+    if name == "WHILE":
+        return _while_problems(model, inputs, outputs, operator.get("options", {}))
     texts = []
     if name == "CONCATENATION":
         texts = _joined(inputs, outputs[0], operator.get("options", {}))
@@ -249,9 +272,29 @@ def _kind_problems(model, name, operator, tensors):
     return texts or _value_problems(name, inputs, outputs)
 
 
+def _while_problems(model, inputs, outputs, options):
+    """Both graphs of a loop take what it hands on, in number, type and shape."""
+    graphs, handed = model["subgraphs"], [_described(tensor) for tensor in inputs]
+    numbers = [options.get("cond", 0), options.get("body", 0)]
+    if not all(0 < number < len(graphs) for number in numbers):
+        return ["its graphs are %d and %d of %d" % (numbers[0], numbers[1], len(graphs))]
+    cond, body = (graphs[number] for number in numbers)
+    ends = [outputs] + [[graph["tensors"][place] for place in graph[end]] for graph, end in (
+        (cond, "inputs"), (body, "inputs"), (body, "outputs"))]
+    if any([_described(tensor) for tensor in end] != handed for end in ends):
+        return ["its graphs do not take and give what it hands on"]
+    return [] if len(cond["outputs"]) == 1 else ["its condition has %d outputs"
+                                                 % len(cond["outputs"])]
+
+
+def _described(tensor):
+    return tensor.get("type", 0), shape_of(tensor)
+
+
 def _value_problems(name, inputs, outputs):
     """Types and scales that the runtimes take for granted."""
-    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER"):
+    if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER", "SHAPE", "LESS", "WHILE") or (
+            name not in TYPED):
         return []
     kind = outputs[0].get("type", 0)
     values = [tensor for tensor in inputs if tensor.get("type", 0) == kind] if (

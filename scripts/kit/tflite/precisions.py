@@ -10,6 +10,12 @@ def float32(pb_path, signature, calibration):
     return toco.converted(pb_path, signature)
 
 
+def float16(pb_path, signature, calibration):
+    from kit.tflite.float16 import halved
+
+    return halved(toco.converted(pb_path, signature))
+
+
 def dynamic(pb_path, signature, calibration):
     return toco.converted(pb_path, signature, dynamic=True)
 
@@ -30,4 +36,4 @@ def _quantized(scheme, pb_path, signature, calibration):
     return quantized(model, signature, calibration, SCHEMES[scheme])
 
 
-MAKERS = {make.__name__: make for make in (float32, dynamic, int8, int16x8)}
+MAKERS = {make.__name__: make for make in (float32, float16, dynamic, int8, int16x8)}

@@ -116,7 +116,39 @@ def _forking():
 def packed(model, signature):
     """The final .tflite bytes of a Model dict: in order, nothing unused, nothing twice."""
     model = flatbuffer.merge_constants(whole_fused_ops(model, signature))
+    if signature.get("any_length"):
+        open_length(model, signature)
     return flatbuffer.write(tidy(model, signature))
+
+
+def open_length(model, signature):
+    """Make a window's length one that the caller may change, and say so in the file.
+
+    A RESHAPE between (1, T, C) and (T, C) holds the file's T: it is left to be inferred.
+    """
+    graph = model["subgraphs"][0]
+    steps = signature["inputs"][0]["shape"][1]
+    for operator in graph["operators"]:
+        if _kind(model, operator) == "RESHAPE":
+            shape = np.array(graph["tensors"][operator["outputs"][0]]["shape"], np.int32)
+            axis = {2: 0, 3: 1}.get(len(shape))
+            if axis is not None and shape[axis] == steps:
+                shape[axis] = -1
+                _put_shape(model, operator, shape)
+    source = next(tensor for tensor in graph["tensors"]
+                  if tensor["name"] == signature["inputs"][0]["name"])
+    source["shape_signature"] = np.array([1, -1] + list(source["shape"][2:]), np.int32)
+
+
+def _put_shape(model, operator, shape):
+    """Give a RESHAPE another shape, in its options and as its second input."""
+    tensors = model["subgraphs"][0]["tensors"]
+    operator.update(options_type=17, options={"new_shape": shape})
+    if len(operator["inputs"]) > 1:
+        model["buffers"].append({"data": shape.view(np.uint8)})
+        tensors.append({"name": "shape", "shape": np.array([len(shape)], np.int32),
+                        "type": flatbuffer.INT32, "buffer": len(model["buffers"]) - 1})
+        operator["inputs"] = np.array([operator["inputs"][0], len(tensors) - 1], np.int32)
 
 
 def whole_fused_ops(model, signature):
@@ -127,10 +159,13 @@ def whole_fused_ops(model, signature):
     stands around the op. Packed weights keep the 20 inputs: tflite-micro has no hybrid kernel and
     computes NaN from them, where it had better refuse.
     """
+    if "fused_activations" not in signature:
+        return model
     graph, = model["subgraphs"]
     activations = iter(signature.get("fused_activations", ()))
     unpacked = {int(operator["outputs"][0]): operator for operator in graph["operators"]
-                if _kind(model, operator) == "DEQUANTIZE"}
+                if _kind(model, operator) == "DEQUANTIZE" and graph["tensors"][
+                    operator["inputs"][0]].get("type", 0) == flatbuffer.INT8}
     for operator in graph["operators"]:
         if _kind(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
             operator["options"] = dict(operator["options"], time_major=False,
@@ -178,7 +213,7 @@ def _kind(model, operator):
 def facts(data, form, precision, signature):
     """What the .json beside a .tflite holds of the file itself."""
     model = flatbuffer.read(data)
-    graph, = model["subgraphs"]
+    graph = model["subgraphs"][0]
     found = {"form": form, "precision": precision, "size_bytes": len(data),
              "sha256": sha256_of(data),
              "inputs": _ends(graph, "inputs", signature),
@@ -186,7 +221,7 @@ def facts(data, form, precision, signature):
              "operators": operator_list(model)}
     if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
         found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
-                                    for tensor in graph["tensors"])
+                                    for part in model["subgraphs"] for tensor in part["tensors"])
     if PRECISIONS[precision].calibrated:
         check_types(model, precision)
         verifier.checked(data)  # scales that the runtimes take for granted
@@ -197,10 +232,12 @@ def facts(data, form, precision, signature):
 
 
 def check_types(model, precision):
-    """UserError unless every tensor is of the precision's types, a bias or an argument."""
+    """UserError unless every tensor is of the precision's types, a bias, an argument, or a loop's
+    condition."""
     known = PRECISIONS[precision]
-    allowed = known.ends, known.weights, flatbuffer.INT32, flatbuffer.INT64
-    for number, tensor in enumerate(model["subgraphs"][0]["tensors"]):
+    allowed = known.ends, known.weights, flatbuffer.INT32, flatbuffer.INT64, flatbuffer.BOOL
+    for number, tensor in enumerate(tensor for graph in model["subgraphs"]
+                                    for tensor in graph["tensors"]):
         if tensor.get("type", 0) not in allowed:
             raise UserError("tensor %d of the %s model is %s"
                             % (number, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
@@ -224,8 +261,8 @@ def _ends(graph, end, signature):
 
 def operator_list(model):
     """Each operator with its version and how often it stands in the graph, sorted by name."""
-    count = collections.Counter(
-        operator.get("opcode_index", 0) for operator in model["subgraphs"][0]["operators"])
+    count = collections.Counter(operator.get("opcode_index", 0) for graph in model["subgraphs"]
+                                for operator in graph["operators"])
     codes = model["operator_codes"]
     return sorted(({"operator": flatbuffer.op_name(codes[number].get("builtin_code", 0)),
                     "version": codes[number].get("version", 1), "count": times}
@@ -237,7 +274,7 @@ def tidy(model, signature):
 
     The converter orders both as it likes. Names of inner tensors are a tenth of a small file.
     """
-    graph, = model["subgraphs"]
+    graph = model["subgraphs"][0]
     tensors = graph["tensors"]
     places = {tensor["name"]: place for place, tensor in enumerate(tensors)}
     for end in ("inputs", "outputs"):
@@ -247,37 +284,38 @@ def tidy(model, signature):
             raise UserError("the converter lost the tensor %s" % missing[0])
         graph[end] = np.array([places[name] for name in names], np.int32)
     kept = set(graph["inputs"]) | set(graph["outputs"])
-    for place, tensor in enumerate(tensors):
-        tensor["name"] = tensor["name"] if place in kept else None
-        if "zero_point" not in tensor.get("quantization", {}):
-            tensor.pop("quantization", None)
-    graph.pop("name", None)
+    for part in model["subgraphs"]:
+        for place, tensor in enumerate(part["tensors"]):
+            tensor["name"] = tensor["name"] if part is graph and place in kept else None
+            if "zero_point" not in tensor.get("quantization", {}):
+                tensor.pop("quantization", None)
+        part.pop("name", None)
     for field in ("description", "metadata", "metadata_buffer"):
         model.pop(field, None)
     return compact(model)
 
 
 def compact(model):
-    """The Model dict without tensors, buffers and operator codes that nothing uses."""
-    graph, = model["subgraphs"]
-    used = set(graph["inputs"]) | set(graph["outputs"])
-    for operator in graph["operators"]:
-        used |= set(operator.get("inputs", ())) | set(operator["outputs"])
-    order = sorted(place for place in used if place >= 0)
-    new_place = {place: number for number, place in enumerate([-1] + order, -1)}
-    graph["tensors"] = [graph["tensors"][place] for place in order]
-    for holder in [graph] + graph["operators"]:
-        for end in ("inputs", "outputs"):
-            holder[end] = np.array([new_place[place] for place in holder.get(end, ())], np.int32)
+    """The Model dict without tensors and buffers that nothing uses."""
+    for graph in model["subgraphs"]:
+        used = set(graph["inputs"]) | set(graph["outputs"])
+        for operator in graph["operators"]:
+            used |= set(operator.get("inputs", ())) | set(operator["outputs"])
+        order = sorted(place for place in used if place >= 0)
+        new_place = {place: number for number, place in enumerate([-1] + order, -1)}
+        graph["tensors"] = [graph["tensors"][place] for place in order]
+        for holder in [graph] + graph["operators"]:
+            for end in ("inputs", "outputs"):
+                holder[end] = np.array([new_place[place] for place in holder.get(end, ())],
+                                       np.int32)
     _share_buffers(model)
     return model
 
 
 def _share_buffers(model):
     """Buffer 0 empty for what is computed; equal constants of one type share a buffer."""
-    graph, = model["subgraphs"]
     buffers, known = [{}], {}
-    for tensor in graph["tensors"]:
+    for tensor in (tensor for graph in model["subgraphs"] for tensor in graph["tensors"]):
         data = model["buffers"][tensor.get("buffer", 0)].get("data")
         if data is None or not len(data):
             tensor["buffer"] = 0

@@ -19,6 +19,13 @@ class Rescaling(tf.keras.layers.Layer):
         return dict(super().get_config(), scale=self.scale, offset=self.offset)
 
 
+class LastStep(tf.keras.layers.Layer):
+    """x[:, -1]: the last step of a sequence."""
+
+    def call(self, inputs):
+        return inputs[:, -1]
+
+
 def relu6(x):
     return tf.nn.relu6(x)
 
@@ -56,7 +63,8 @@ def leaky_relu(x):
 ACTIVATIONS = {function.__name__: function for function in (
     relu6, swish, hard_sigmoid_3, hard_swish, hard_tanh, gelu, mish, leaky_relu)}
 # what newer Kerases have and 1.15 has not, by their names
-tf.keras.utils.get_custom_objects().update(ACTIVATIONS, Rescaling=Rescaling)
+tf.keras.utils.get_custom_objects().update(
+    ACTIVATIONS, Rescaling=Rescaling, LastStep=LastStep)
 
 
 def built(file):

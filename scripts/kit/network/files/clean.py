@@ -16,12 +16,18 @@ SAYS_NOTHING = ("seed", "optional", "synchronized", "use_cudnn", "autocast", "qu
 # keys that 1.15 does not know, with the value that means what 1.15 does
 MEANS_NOTHING = {"groups": (1,), "rms_scaling": (False,), "keepdims": (False,),
                  "sparse": (False, None), "ragged": (False, None), "score_mode": ("dot",), "invert": (False,)}
+# sizes in a description: key -> (smallest, largest) whole number; words, as in padding="same", pass
+SIZES = dict({key: (1, 1 << 20) for key in (
+    "units", "filters", "n", "size", "kernel_size", "strides", "pool_size", "dilation_rate",
+    "output_dim", "depth_multiplier")}, input_dim=(1, 1 << 26), padding=(0, 1 << 20),
+             cropping=(0, 1 << 20), target_shape=(-1, 1 << 26), batch_input_shape=(1, 1 << 20))
 SAME_ACTIVATION = {None: "linear", "silu": "swish", "hard_silu": "hard_swish"}
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
           "AlphaDropout", "BatchNormalization")
 OPERATORS = {"add": "Add", "subtract": "Subtract", "sub": "Subtract", "multiply": "Multiply",
              "mul": "Multiply", "divide": "Divide", "truedivide": "Divide", "truediv": "Divide",
              "maximum": "Maximum", "minimum": "Minimum"}
+SLICES = ("GetItem", "__operators__.getitem")
 MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 # (scale, offset) for a tensor and a number; `first`: the number stands on the left
 RESCALING = {"Add": lambda number, first: (1, number),
@@ -92,6 +98,7 @@ class _Cleaner:
                                 "without" % (self.path, name_of(item), key, item["config"][key]))
         config["dtype"] = self.dtype(item)
         self.rename(kind, config)
+        self.check_sizes(config)
         for key in ("layer", "backward_layer", "cell"):
             if isinstance(config.get(key), dict):
                 config[key] = self.layer(config[key])
@@ -108,9 +115,11 @@ class _Cleaner:
             shape = {key: value for key, value in item["config"].items() if "batch" in key}
             kind, config = replaced(self.path, name, self.lambdas)
             return kind, dict(config, **shape)
-        if kind != "TFOpLambda" and ".ops" not in str(item.get("module")):
+        if kind not in ("TFOpLambda", "SlicingOpLambda") and ".ops" not in str(item.get("module")):
             return kind, dict(item["config"])
-        named = item["config"].get("function") if kind == "TFOpLambda" else kind
+        named = item["config"].get("function", kind)
+        if named in SLICES and _is_last_step(item["inbound_nodes"][0]):
+            return "LastStep", {"name": name}
         operator = OPERATORS.get(str(named).split(".")[-1].lower())
         sides = _sides(item["inbound_nodes"][0])
         numbers = [side for side in sides if isinstance(side, (int, float))]
@@ -122,7 +131,8 @@ class _Cleaner:
                 return rescaling(name, *line)
         raise UserError("%s: the operator %s ('%s') stands between the layers; between tensors "
                         "add, subtract, multiply, maximum and minimum are read, with a number add, "
-                        "subtract, multiply and divide" % (self.path, named, name))
+                        "subtract, multiply and divide, of slices the last step, x[:, -1, :]"
+                        % (self.path, named, name))
 
     def rename(self, kind, config):
         """Keys and values that have another name in 1.15, or another meaning under the same."""
@@ -135,6 +145,15 @@ class _Cleaner:
         for key in ("activation", "recurrent_activation"):
             if key in config:
                 config[key] = self.activation(config[key])
+
+    def check_sizes(self, config):
+        """UserError where a size is none, before anything of that size is made."""
+        for key, (low, high) in SIZES.items():
+            for number in _numbers(config.get(key)):
+                if not isinstance(number, int) or not low <= number <= high:
+                    raise UserError("%s: layer '%s' has %s=%s; whole numbers from %d to %d are "
+                                    "sizes" % (self.path, config.get("name"), key, config[key], low,
+                                               high))
 
     def activation(self, value):
         """An activation's name; a layer given as an activation stays a description."""
@@ -168,7 +187,8 @@ class _Cleaner:
             ends = [node] if node and isinstance(node[0], str) else node
             tensors = [list(end[:3]) for end in ends]
             keywords = dict(ends[0][3]) if ends and len(ends[0]) > 3 else {}
-            keywords.pop("name", None)
+            for key in ("name", "slice_spec"):
+                keywords.pop(key, None)
             second = keywords.pop("y", None)
             tensors = [end for end in tensors if end[0] != "_CONSTANT_VALUE"]
             states = ([list(second[:3])] if _is_end(second) else []) + [
@@ -237,6 +257,24 @@ def _sides(node):
     end = node if isinstance(node[0], str) else node[0]
     first = end[2] if end[0] == "_CONSTANT_VALUE" else end[:3]
     return [first] + [end[3][key] for key in ("x", "y") if key in end[3]]
+
+
+def _is_last_step(node):
+    """Is the slice of this call [:, -1], or [:, -1, :]?"""
+    if isinstance(node, dict):
+        places = node["args"][1]
+    else:
+        places = (node if isinstance(node[0], str) else node[0])[3]["slice_spec"]
+    whole = [isinstance(place, dict) and not any(place.get("config", place).values())
+             for place in places]
+    return places[1:2] == [-1] and whole[:1] + whole[2:] == [True] * (len(places) - 1)
+
+
+def _numbers(value):
+    """Everything within lists that is neither None nor a word."""
+    if isinstance(value, (list, tuple)):
+        return [number for part in value for number in _numbers(part)]
+    return [] if value is None or isinstance(value, str) and not value.isdigit() else [value]
 
 
 def _is_end(value):

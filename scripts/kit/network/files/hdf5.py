@@ -1,13 +1,17 @@
 """Keras' .h5 files read as plain data: whole models, weights alone, and both layouts of weights.
 
 The HDF5 library dies on some damaged files, and believes what a file says about sizes. So it runs in
-a process of its own, whose end by a signal is a sentence, and sizes are checked before reading.
+a process of its own (this module as a program), whose end by a signal is a sentence, and sizes are
+checked before reading. Not a fork: in one of a process with TensorFlow's threads, reading hung.
 """
 import io
 import json
 import os
 import pickle
+import re
 import resource
+import subprocess
+import sys
 
 import numpy as np
 
@@ -21,31 +25,24 @@ READ_SECONDS = 120  # of CPU time; a gigabyte takes two
 
 def read(path, data=None):
     """What a .h5 file holds (or `data`, its bytes, which `path` names); UserError if damaged."""
-    return _apart(path, lambda: _stored(path, data))
-
-
-def _apart(path, function):
-    """function() in a forked process; what it raises as a UserError is raised here."""
-    receiving, sending = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(receiving)
-            resource.setrlimit(resource.RLIMIT_CPU, (READ_SECONDS, READ_SECONDS))
-            with os.fdopen(sending, "wb") as pipe:
-                pickle.dump(_outcome(path, function), pipe, protocol=4)
-        finally:
-            os._exit(0)
-    os.close(sending)
-    with os.fdopen(receiving, "rb") as pipe:
-        sent = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    if status or not sent:
+    root = os.path.abspath(__file__).partition("/kit/network/")[0]
+    done = subprocess.run(
+        [sys.executable, "-m", "kit.network.files.hdf5", path, str(READ_SECONDS)] + ["-"] * bool(data),
+        input=data, env=dict(os.environ, PYTHONPATH=root), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL)
+    if done.returncode:
         raise UserError("%s: damaged; the HDF5 library cannot read it" % path)
-    outcome = pickle.loads(sent)
+    outcome = pickle.loads(done.stdout)
     if isinstance(outcome, UserError):
         raise outcome
     return outcome
+
+
+def main(path, seconds, *data):
+    """The other process: what read() returns or raises, pickled, to stdout."""
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
+    data = sys.stdin.buffer.read() if data else None
+    pickle.dump(_outcome(path, lambda: _stored(path, data)), sys.stdout.buffer, protocol=4)
 
 
 def _outcome(path, function):
@@ -74,7 +71,7 @@ def _stored(path, data):
             return Stored(_json(path, description), version, reader.flat(weights), None)
         if "model_weights" in file:  # files of other hands name the layers by their groups alone
             return Stored(_json(path, description), version, reader.groups(weights), None)
-        if "layers" in file or "_layer_checkpoint_dependencies" in file:
+        if any(re.match(r"(layers|_layer_checkpoint_dependencies)(\\|$)", name) for name in file):
             return Stored(_json(path, description), version, None, reader.tree(file, 0))
         raise UserError("%s: no Keras model in this file; it was not written by model.save(...) or "
                         "model.save_weights(...)" % path)
@@ -96,6 +93,19 @@ def _json(path, text):
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError):
         raise UserError("%s: the model's description in the file is damaged" % path)
+
+
+def _unfolded(below):
+    """Branches called "layers\\lstm\\cell", as Windows writes them, as branches of branches."""
+    found = {name: node for name, node in below.items() if "\\" not in name}
+    for name in sorted(set(below) - set(found)):  # outer ones before inner ones
+        branches, parts = found, name.split("\\")
+        for part in parts[:-1]:
+            branches = branches.setdefault(part, Node([], {})).below
+        known = branches.get(parts[-1], Node([], {}))
+        branches[parts[-1]] = Node(known.arrays + below[name].arrays,
+                                   dict(known.below, **below[name].below))
+    return found
 
 
 class _Reader:
@@ -130,7 +140,7 @@ class _Reader:
         below = {name: self.tree(group[name], depth + 1) for name in group
                  if name not in ("vars", "optimizer", "metrics", "seed_generator")
                  and hasattr(group[name], "keys")}
-        return Node(arrays, below)
+        return Node(arrays, _unfolded(below))
 
     def array(self, name, item):
         """One array as float32; UserError where the file says that it is larger than it can be."""
@@ -150,3 +160,7 @@ class _Reader:
                             % (self.path, name, item.dtype))
         with np.errstate(over="ignore"):
             return np.asarray(item[()], np.float32)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -2,12 +2,14 @@
 
 A person who knows it says what it computes: an activation's name, a factor, or the arithmetic itself
 in x, as it stands in the lambda. It becomes the layer Activation or, as newer Kerases call
-`x * scale + offset`, Rescaling.
+`x * scale + offset`, Rescaling; x[:, -1, :], the last step of a sequence, becomes LastStep.
 """
 import ast
 import re
 
 from kit.base.cli import UserError
+
+LAST_STEP = re.compile(r"x\s*\[\s*:\s*,\s*-1\s*(,\s*(:|\.\.\.)\s*)*\]$")  # x[:, -1, :]
 
 
 def replacements(options):
@@ -25,9 +27,11 @@ def replaced(path, name, known):
     if name not in known:
         raise UserError(
             "%s: layer '%s' is a Lambda layer, Python code that is not run here; where it takes "
-            "each value alone, say what it computes: --replace-lambda %s=tanh (an activation) or "
-            "--replace-lambda %s='x / 255'" % (path, name, name, name))
+            "each value alone, or the last step, say what it computes: --replace-lambda %s=tanh (an "
+            "activation), %s='x / 255' or %s='x[:, -1, :]'" % (path, name, name, name, name))
     what = known[name]
+    if LAST_STEP.match(what):
+        return "LastStep", {"name": name}
     if re.match(r"[A-Za-z_]\w*$", what) and what != "x":
         return "Activation", {"name": name, "activation": what}
     scale, offset = arithmetic(what)
@@ -43,8 +47,8 @@ def arithmetic(text):
     try:
         return _line(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError):
-        raise UserError("'%s': an activation's name, a number, or +, -, *, / between x and numbers "
-                        "is needed" % text)
+        raise UserError("'%s': an activation's name, a number, +, -, *, / between x and numbers, or "
+                        "x[:, -1, :] is needed" % text)
 
 
 def _line(node):

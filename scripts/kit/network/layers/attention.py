@@ -52,7 +52,8 @@ class Attention(Kind):
         rows, columns = call.sizes[0][0], call.sizes[1][0]
         if call.layer.options["causal"]:
             later = np.triu(np.full((1, rows, columns), -1e9, np.float32), 1)
-            scores = tf.add(scores, tf_constant(call, later), name="causal")
+            # as a difference: toco takes a sum for the product's bias, one row for all
+            scores = tf.subtract(tf_constant(call, later), tf.negative(scores), name="causal")
         weights = tf.nn.softmax(tf.reshape(scores, (-1, columns)), name="weights")
         weights = tf.reshape(weights, (-1, rows, columns), name="attention")
         return call.ops.batch_product(weights, value, False, False)

@@ -27,6 +27,7 @@ class Kind:
     """
 
     recurrent = False
+    any_length = False  # works on sequences of any length
     takes_steps = False  # the first axis of what comes in is steps, whatever the model is
 
     # --- the file ---
@@ -166,6 +167,8 @@ class StepByStep(Kind):
 
 class Pointwise(StepByStep):
     """A kind that works on vectors, along the last axis of whatever comes."""
+
+    any_length = True
 
     def apply(self, ops, layer, x):
         """The output (rows, C') for x (rows, C)."""

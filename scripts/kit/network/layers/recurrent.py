@@ -25,7 +25,7 @@ class Recurrent(Kind):
     initial states; with return_state the last states are outputs after the first.
     """
 
-    recurrent = takes_steps = True
+    recurrent = takes_steps = any_length = True
     gates = None  # how many blocks of units stand side by side in the kernels
     carried = ("h",)
 
@@ -205,7 +205,6 @@ def showing_states(keras, cell):
 
         def build(self, shape):
             self.cell.build(shape)
-            self._trainable_weights = self.cell.trainable_weights
             self.built = True
 
         def call(self, inputs, states):
@@ -276,8 +275,7 @@ class LSTM(Recurrent):
         call.noted[outputs.op.name] = [tensor.op.name for tensor in [value] + constants]
         if layer.options["return_sequences"]:
             return outputs
-        last = tf.slice(outputs, [0, steps - 1, 0], [-1, 1, units], name="last")
-        return tf.reshape(last, (-1, units), name="vector")
+        return outputs[:, -1]  # counted from the end: right at every length
 
 
 def _lstm_gates(ops, i, f, g, o, act, gate_act):

@@ -116,5 +116,39 @@ class Permute(Kind):
         return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
 
 
+class LastStep(Kind):
+    """The last step of a sequence, x[:, -1]; in the step form, each as it comes."""
+
+    takes_steps = True
+
+    def read(self, path, name, config, arrays):
+        return Layer("LastStep", name, {}, {})
+
+    def shape(self, layer, shape):
+        return tuple(shape[1:])
+
+    def check(self, path, layer, shapes):
+        if len(shapes[0]) < 2:
+            raise UserError("%s: layer '%s' takes the last step, and gets %s, which has none"
+                            % (path, layer.name, tuple(shapes[0])))
+
+    def no_step(self, layer, timed, shapes):
+        return None if any(timed) else super().no_step(layer, [True], shapes)
+
+    def window(self, call):
+        if isinstance(call.values[0], list):
+            return call.values[0][-1]
+        begin = [0, call.before[0] - 1] + [0] * len(call.after)
+        last = call.ops.tf.slice(call.tensor, begin, [-1, 1] + list(call.after), name="last")
+        return call.ops.tf.reshape(last, (-1,) + tuple(call.after), name="vector")
+
+    def step(self, call):
+        return call.values[0], []
+
+    def twin(self, keras, layer, values, timed):
+        copy = keras.layers.Activation("linear")
+        return copy, copy(values[0])
+
+
 KINDS = {"RepeatVector": RepeatVector(), "Flatten": Flatten(), "Reshape": Reshape(),
-         "Permute": Permute()}
+         "Permute": Permute(), "LastStep": LastStep()}

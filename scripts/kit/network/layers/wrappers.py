@@ -37,7 +37,7 @@ class RNN(Kind):
 class Bidirectional(Kind):
     """Both directions over one input, merged; with merge_mode None two outputs."""
 
-    recurrent = takes_steps = True
+    recurrent = takes_steps = any_length = True
 
     def read(self, path, name, config, arrays):
         inner, merge = config["layer"], config.get("merge_mode", "concat")

@@ -1,0 +1,111 @@
+"""A network as pieces that are loops over the steps: what each computes, and what between them.
+
+A network whose step form exists is one piece. Others are cut where a layer asks for more than the
+steps so far: a Bidirectional is two loops side by side, a layer with go_backwards begins a loop that
+runs from the end, a RepeatVector begins one that takes the same vector at every step, and a Flatten
+over the steps makes one vector of a sequence.
+"""
+from typing import NamedTuple
+
+from kit.base.cli import UserError
+from kit.network.description import path_of, shapes, timed
+from kit.network.kinds import KINDS
+from kit.network.layers.kind import Pointwise
+
+
+class Piece(NamedTuple):
+    """One loop, or two side by side: networks that each have a step form."""
+
+    networks: tuple  # of Network, of one vector where no layer is recurrent; none for `flat` alone
+    backwards: tuple  # of bool: from the last step to the first
+    sequence: bool  # gives the output of every step, not of the last alone
+    merge: object = None  # how two loops' outputs become one: concat, sum, mul or ave
+    repeat: object = None  # the number of steps, where the input is one vector
+    flat: bool = False  # the input's sequence becomes one vector first
+
+
+def pieces(network, steps, path="the model"):
+    """[Piece, ...] of a Network for windows of `steps`; UserError names the layer in the way."""
+    if len(network.inputs) > 1 or len(network.outputs) > 1:
+        raise UserError("%s: no loop form: the model has %d inputs and %d outputs, and a loop has "
+                        "one of each; use the window or the step form"
+                        % (path, len(network.inputs), len(network.outputs)))
+    try:
+        whole = timed(network, path)[network.outputs[0][1]]
+    except UserError:
+        return _cut(network, steps, path)
+    return [Piece((network,), (False,), whole)]
+
+
+def _cut(network, steps, path):
+    """The pieces of a network that has no step form: a path of layers."""
+    for place, node in enumerate(network.nodes):
+        if node.inputs != (place,) or node.outputs != (place + 1,):
+            raise UserError("%s: no loop form: layer '%s' stands where the path of layers forks or "
+                            "joins; use the window form" % (path, node.layer.name))
+    sizes = shapes(network, steps)
+    found, pending, whole = [], _Pending(), True  # whole: the value is a sequence of steps
+    for layer, before, after in zip(network.layers, sizes, sizes[1:]):
+        if layer.kind == "Bidirectional" and _mergeable(layer):
+            found += pending.piece(whole)
+            whole = layer.options["return_sequences"]
+            halves = [layer.options[side] for side in ("forward", "backward")]
+            found.append(Piece(
+                tuple(_network(before[-1], [_forwards(half)]) for half in halves),
+                (False, True), whole, layer.options["merge"], pending.repeat))
+            pending = _Pending()
+        elif layer.kind == "RepeatVector":
+            found += pending.piece(False)
+            pending, whole = _Pending(repeat=layer.options["n"]), True
+        elif layer.kind in ("Flatten", "Reshape") and whole and len(after) == 1:
+            found += pending.piece(True)
+            pending, whole = _Pending(flat=True), False
+        elif layer.kind in ("LSTM", "GRU", "SimpleRNN") and whole:
+            if layer.options["go_backwards"]:
+                found += pending.piece(True)
+                pending = _Pending(pending.repeat, backwards=True)
+            pending.add(_forwards(layer), before)
+            whole = layer.options["return_sequences"]
+        elif isinstance(KINDS[layer.kind], Pointwise) or not whole and (
+                not KINDS[layer.kind].recurrent):
+            pending.add(layer, before)
+        else:
+            raise UserError("%s: no loop form: layer '%s' is %s, which needs all steps at once; use "
+                            "the window form" % (path, layer.name, layer.kind))
+    return found + pending.piece(whole)
+
+
+def _mergeable(layer):
+    """Whether both directions are of one kind, forward and backward, and become one."""
+    forward, backward = (layer.options[side] for side in ("forward", "backward"))
+    return layer.options["merge"] is not None and backward.options["go_backwards"] and (
+        not forward.options["go_backwards"])
+
+
+class _Pending:
+    """Layers that will be one piece."""
+
+    def __init__(self, repeat=None, backwards=False, flat=False):
+        self.repeat, self.backwards, self.flat = repeat, backwards, flat
+        self.layers, self.width = [], None
+
+    def add(self, layer, before):
+        self.width = before[-1] if self.width is None else self.width
+        self.layers.append(layer)
+
+    def piece(self, sequence):
+        """[Piece], or nothing where there is no layer."""
+        if not self.layers:
+            return [Piece((), (), False, flat=True)] if self.flat else []
+        repeat, self.repeat = self.repeat, None
+        return [Piece((_network(self.width, self.layers),), (self.backwards,),
+                      sequence, None, repeat, self.flat)]
+
+
+def _network(channels, layers):
+    steps = any(KINDS[layer.kind].recurrent for layer in layers)
+    return path_of(layers, (None, int(channels)) if steps else (int(channels),))
+
+
+def _forwards(layer):
+    return layer._replace(options=dict(layer.options, go_backwards=False))

@@ -1,0 +1,406 @@
+"""The loop form: finished step models in WHILE operators, so that one file takes any length.
+
+    main   the window (1, T, C); T from its SHAPE; WHILE over the steps; the head
+    cond   whether the step's number is still within the window
+    body   the step's sample by GATHER, the step model's operators, the next number
+
+A loop is made after quantization, from the bytes' worth of a step model in whatever precision, so
+what it computes is what the step file computes from the zero state, in the same operators. What
+only the output needs (the head) stands after the loop. Where a whole sequence is asked for, the
+body moves the sequence found so far by one and puts its row at the end: STRIDED_SLICE and
+CONCATENATION keep the shape that the WHILE was prepared for, and 1.15 has both.
+
+Kernels decide what is written here. tflite-runtime's XNNPACK takes a CONCATENATION of two to four
+and then stops at a window that is resized after a call, so the new row is joined four times over
+and three of them are cut off with the oldest. SLICE with constants is no way to take or move a row: once
+the window was resized LiteRT stops at it, and tflite-runtime writes beyond its memory. TFLite Micro
+has no GATHER of int16, so there the row is a SLICE whose start is computed. The step's number is a
+vector of one, as a scalar would take an axis from the row.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from kit.runtime import flatbuffer
+from kit.runtime.flatbuffer import BOOL, FLOAT32, INT8, INT16, INT32
+from kit.runtime.forms import FORMS
+
+INPUT = FORMS["loop"].first_input
+VERSIONS = {("GATHER", INT8): 2, ("STRIDED_SLICE", INT8): 2, ("CONCATENATION", INT8): 2,
+            ("CONCATENATION", INT16): 3, ("SLICE", INT16): 4, ("MUL", INT8): 2, ("MUL", INT16): 4,
+            ("ADD", INT8): 2, ("ADD", INT16): 3, ("QUANTIZE", INT8): 2, ("QUANTIZE", INT16): 2}
+OPTIONS = {"CONCATENATION": 10, "ADD": 11, "RESHAPE": 17, "MUL": 21, "GATHER": 23,
+           "STRIDED_SLICE": 32, "SLICE": 38, "LESS": 41, "SHAPE": 55, "WHILE": 93}
+DTYPES = {FLOAT32: np.float32, INT8: np.int8, INT16: np.int16}
+
+
+class Step(NamedTuple):
+    """A finished step model: its Model dict, names still in it, and its signature."""
+
+    model: dict
+    signature: dict  # inputs and outputs by name: the sample, the output, then the states
+
+
+class Kind(NamedTuple):
+    """What a tensor's numbers are."""
+
+    type: int = INT32
+    quantization: object = None
+
+
+def kind_of(tensor):
+    """The Kind of a Tensor dict; the converter describes float tensors too, by their range."""
+    described = tensor.get("quantization", {})
+    return Kind(tensor.get("type", FLOAT32), described if "zero_point" in described else None)
+
+
+class Subgraph:
+    """A subgraph in the making; places are numbers of its tensors."""
+
+    def __init__(self, model):
+        self.model = model
+        self.tensors, self.operators, self.inputs, self.outputs = [], [], [], []
+
+    def tensor(self, shape, kind=Kind(), name=None):
+        """A new tensor; its place."""
+        tensor = {"name": name, "shape": np.array(shape, np.int32), "type": kind.type, "buffer": 0}
+        if kind.quantization is not None:
+            tensor["quantization"] = kind.quantization
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def constant(self, values, kind=Kind()):
+        """A new tensor of these numbers (as the file holds them); its place."""
+        values = np.asarray(values)
+        place = self.tensor(values.shape, kind)
+        self.tensors[place]["buffer"] = self._buffer(values.tobytes())
+        return place
+
+    def _buffer(self, raw):
+        self.model["buffers"].append({"data": np.frombuffer(raw, np.uint8)})
+        return len(self.model["buffers"]) - 1
+
+    def numbers(self, *values):
+        """A constant of int32."""
+        return self.constant(np.array(values, np.int32))
+
+    def kind(self, place):
+        return kind_of(self.tensors[place])
+
+    def shape(self, place):
+        return [int(size) for size in self.tensors[place]["shape"]]
+
+    def add(self, name, inputs, outputs, options=None, type=INT32):
+        """An operator at the end."""
+        operator = {"opcode_index": self._code(name, VERSIONS.get((name, type), 1)),
+                    "inputs": np.array(inputs, np.int32), "outputs": np.array(outputs, np.int32)}
+        if name in OPTIONS:
+            operator.update(options_type=OPTIONS[name], options=options or {})
+        self.operators.append(operator)
+
+    def op(self, name, inputs, shape, kind=Kind(), **options):
+        """An operator of one output; the place of that."""
+        place = self.tensor(shape, kind)
+        self.add(name, inputs, [place], options, kind.type)
+        return place
+
+    def _code(self, name, version):
+        return self._known_code({"builtin_code": flatbuffer.op_number(name), "version": version})
+
+    def _known_code(self, code):
+        codes = self.model["operator_codes"]
+        if code not in codes:
+            codes.append(code)
+        return codes.index(code)
+
+    def inline(self, source, operators, known):
+        """Copy operators of another Model dict.
+
+        known : its place -> the place here, grown by what the operators read and write
+        """
+        graph = source["subgraphs"][0]
+        for operator in operators:
+            for end in ("inputs", "outputs"):
+                for place in map(int, operator[end]):
+                    if place >= 0 and place not in known:
+                        known[place] = self._copied(source, graph["tensors"][place])
+            code = source["operator_codes"][operator.get("opcode_index", 0)]
+            self.operators.append(dict(
+                operator, opcode_index=self._known_code(dict({"version": 1}, **code)),
+                **{end: np.array([known.get(int(place), -1) for place in operator[end]], np.int32)
+                   for end in ("inputs", "outputs")}))
+
+    def _copied(self, source, tensor):
+        data = source["buffers"][tensor.get("buffer", 0)].get("data")
+        held = data is not None and len(data)
+        self.tensors.append(dict(tensor, buffer=self._buffer(data.tobytes()) if held else 0))
+        return len(self.tensors) - 1
+
+    def finished(self):
+        """The SubGraph dict."""
+        return {"tensors": self.tensors, "operators": self.operators,
+                "inputs": np.array(self.inputs, np.int32),
+                "outputs": np.array(self.outputs, np.int32)}
+
+
+def looped(built, steps, channels):
+    """(Model dict, signature) of the loop form.
+
+    built : [(kit.network.loops.Piece, [Step, ...]), ...], the pieces with their finished models
+    steps : T as the file says it
+    """
+    model = {"version": 3, "operator_codes": [], "buffers": [{}], "subgraphs": [None]}
+    main = Subgraph(model)
+    first = Places(built[0][1][0]) if built[0][1] else None
+    kind = first.kind(first.sample) if first else Kind(FLOAT32)
+    value = window = main.tensor([1, steps, channels], kind, INPUT)
+    main.inputs = [window]
+    for piece, models in built:
+        value = _piece(main, piece, models, value)
+    main.tensors[value]["name"] = "output"
+    main.outputs = [value]
+    model["subgraphs"][0] = main.finished()
+    ends = [[{"name": name, "shape": main.shape(place), "type": "float32", "role": "data"}]
+            for name, place in ((INPUT, window), ("output", value))]
+    return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
+                   "any_length": not any(piece.flat for piece, _ in built)}
+
+
+def _piece(main, piece, models, value):
+    """Put one piece into `main`; the place of its output."""
+    if piece.flat:
+        size = int(np.prod(main.shape(value)))
+        value = _reshaped(main, value, [1, size])
+    if piece.merge is None:
+        return _run(main, piece, models[0], piece.backwards[0], value) if models else value
+    both = [_run(main, piece, step, backwards, value, turned=backwards)
+            for step, backwards in zip(models, piece.backwards)]
+    return _merged(main, piece.merge, *both)
+
+
+def _run(main, piece, step, backwards, value, turned=False):
+    places = Places(step)
+    value = _requantized(main, value, places.kind(places.sample))
+    if piece.repeat is None and len(main.shape(value)) == 2:  # a vector: nothing to loop over
+        known = {places.sample: value}
+        main.inline(step.model, places.leading_to([places.output]), known)
+        return known[places.output]
+    return run_over(main, step, value, backwards, piece.sequence, turned, piece.repeat)
+
+
+def _requantized(main, place, kind):
+    """The tensor in another scale, where it is another."""
+    there = main.kind(place)
+    if there.quantization is None or _same_scale(there, kind):
+        return place
+    return main.op("QUANTIZE", [place], main.shape(place), kind)
+
+
+def _same_scale(one, other):
+    return all(float(one.quantization[key][0]) == float(other.quantization[key][0])
+               for key in ("scale", "zero_point"))
+
+
+def _merged(main, mode, a, b):
+    """Both directions as one, as Keras merges them."""
+    shape, kinds = main.shape(a), [main.kind(a), main.kind(b)]
+    if mode == "concat":
+        kind = _spanning(kinds, _range_of_both)
+        both = [_requantized(main, place, kind) for place in (a, b)]
+        return main.op("CONCATENATION", both, shape[:-1] + [2 * shape[-1]], kind,
+                       axis=len(shape) - 1)
+    if mode == "mul":
+        return main.op("MUL", [a, b], shape, _spanning(kinds, _range_of_product))
+    total = main.op("ADD", [a, b], shape, _spanning(kinds, _range_of_sum))
+    if mode == "sum":
+        return total
+    kind = main.kind(total)
+    half, smaller = np.float32(0.5), kind
+    if kind.quantization is not None:  # half the scale: the same integers
+        half, smaller = DTYPES[kind.type](64), kind._replace(quantization=dict(
+            kind.quantization, scale=kind.quantization["scale"] / 2))
+    factor = Kind(kind.type, kind.quantization and {
+        "scale": np.array([1 / 128], np.float32), "zero_point": np.array([0], np.int64)})
+    return main.op("MUL", [total, main.constant(half, factor)], shape, smaller)
+
+
+def _range(kind):
+    """(lowest, highest) value that a quantized tensor can hold."""
+    limits, scale = np.iinfo(DTYPES[kind.type]), float(kind.quantization["scale"][0])
+    zero = _zero_point(kind)
+    return scale * (limits.min - zero), scale * (limits.max - zero)
+
+
+def _range_of_both(a, b):
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def _range_of_sum(a, b):
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _range_of_product(a, b):
+    corners = [one * other for one in a for other in b]
+    return min(corners), max(corners)
+
+
+def _spanning(kinds, range_of):
+    """The Kind of a tensor that holds what two tensors make together."""
+    if kinds[0].quantization is None:
+        return kinds[0]
+    low, high = range_of(*map(_range, kinds))
+    limits = np.iinfo(DTYPES[kinds[0].type])
+    if kinds[0].type == INT16:
+        scale, zero = max(-low, high) / limits.max, 0
+    else:
+        scale = (high - low) / (limits.max - limits.min)
+        zero = int(np.clip(np.rint(limits.min - low / scale), limits.min, limits.max))
+    return Kind(kinds[0].type, {"scale": np.array([scale], np.float32),
+                                "zero_point": np.array([zero], np.int64)})
+
+
+class Places:
+    """Where what stands in a step model, by its signature's names."""
+
+    def __init__(self, step):
+        self.graph, = step.model["subgraphs"]
+        places = {tensor["name"]: place for place, tensor in enumerate(self.graph["tensors"])}
+        self.sample, *self.states = [places[item["name"]] for item in step.signature["inputs"]]
+        self.output, *self.next = [places[item["name"]] for item in step.signature["outputs"]]
+
+    def kind(self, place):
+        return kind_of(self.graph["tensors"][place])
+
+    def shape(self, place):
+        return [int(size) for size in self.graph["tensors"][place]["shape"]]
+
+    def leading_to(self, wanted):
+        """The operators, in order, that these places need."""
+        wanted, found = set(wanted), []
+        for operator in reversed(self.graph["operators"]):
+            if wanted & set(map(int, operator["outputs"])):
+                found.insert(0, operator)
+                wanted |= set(map(int, operator["inputs"]))
+        return found
+
+
+def run_over(main, step, source, backwards=False, sequence=False, turned=False, count=None):
+    """Put a loop of the step model into `main`; the place of the last output, or of all of them.
+
+    source : place of the window (1, N, C), or of a vector (1, C) that every step takes
+    backwards : from the last row to the first
+    sequence : (1, N, K) is wanted, not (1, K), in the order of the steps; the other way if `turned`
+    count : number of steps where the source is a vector
+    """
+    places = Places(step)
+    in_loop = places.leading_to(places.next + ([places.output] if sequence else []))
+    head = [] if sequence else [operator for operator in places.leading_to([places.output])
+                                if not any(operator is other for other in in_loop)]
+    carried = dict(zip(places.next, places.states))
+    if not _read_by(head, in_loop) <= set(carried) or not head and (
+            not sequence and places.output not in carried):
+        in_loop, head = places.leading_to(places.next + [places.output]), []
+        carried[places.output] = None  # the output itself goes from step to step
+    first = [_zeros(main, places.kind(place), places.shape(place)) for place in carried]
+    if sequence:
+        first.append(_room(main, source, places.kind(places.output), places.shape(places.output),
+                           count))
+    number = _length(main, source) if count is None else main.numbers(count)
+    start = main.op("ADD", [number, main.numbers(-1)], [1]) if backwards else main.numbers(0)
+    before = [start, number, source] + first
+    after = [main.tensor(main.shape(place), main.kind(place)) for place in before]
+    cond = _subgraph(main, before)
+    step_number, steps = cond.inputs[:2]
+    cond.outputs = [cond.op("LESS", [cond.numbers(-1), step_number] if backwards else
+                            [step_number, steps], [1], Kind(BOOL))]
+    body = _subgraph(main, before)
+    step_number, steps, rows, *held = body.inputs
+    known = {state: place for state, place in zip(carried.values(), held) if state is not None}
+    known[places.sample] = rows if count else _row(body, rows, step_number)
+    body.inline(step.model, in_loop, known)
+    following = body.op("ADD", [step_number, body.numbers(-1 if backwards else 1)], [1])
+    body.outputs = [following, steps, rows] + [known[place] for place in carried]
+    if sequence:
+        body.outputs.append(_moved_on(body, held[-1], known[places.output], turned))
+    subgraphs = main.model["subgraphs"]
+    numbers = {"cond": len(subgraphs), "body": len(subgraphs) + 1}
+    subgraphs += [cond.finished(), body.finished()]
+    main.add("WHILE", before, after, numbers)
+    if sequence:
+        return after[-1]
+    known = dict(zip(carried, after[3:]))
+    main.inline(step.model, head, known)
+    return known[places.output]
+
+
+def _read_by(head, in_loop):
+    """Places that the head takes from the loop."""
+    made = {int(place) for operator in in_loop for place in operator["outputs"]}
+    return made & {int(place) for operator in head for place in operator["inputs"]}
+
+
+def _subgraph(main, before):
+    """A subgraph that takes what the loop hands on."""
+    graph = Subgraph(main.model)
+    graph.inputs = [graph.tensor(main.shape(place), main.kind(place)) for place in before]
+    return graph
+
+
+def _length(main, source):
+    """The place of N (1,) of a window (1, N, C)."""
+    shape = main.op("SHAPE", [source], [3], out_type=INT32)
+    return main.op("STRIDED_SLICE", [shape, main.numbers(1), main.numbers(2), main.numbers(1)],
+                   [1])
+
+
+def _row(body, rows, number):
+    """Row `number` (1,) of (1, N, C): (1, C)."""
+    kind, width = body.kind(rows), body.shape(rows)[2]
+    if kind.type == INT16:
+        begin = body.op("CONCATENATION", [body.numbers(0), number, body.numbers(0)], [3], axis=0)
+        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, width)], [1, 1, width], kind)
+    else:
+        row = body.op("GATHER", [rows, number], [1, 1, width], kind, axis=1)
+    return _reshaped(body, row, [1, width])
+
+
+def _zeros(main, kind, shape):
+    """A constant that stands for zeros."""
+    return main.constant(np.full(shape, _zero_point(kind), DTYPES[kind.type]), kind)
+
+
+def _zero_point(kind):
+    return int(kind.quantization["zero_point"][0]) if kind.quantization else 0
+
+
+def _room(main, source, kind, row, count):
+    """A sequence (1, N, K) to be moved out, row by row; what it holds is of no importance."""
+    shape = [1, count or main.shape(source)[1], row[-1]]
+    if count:
+        return _zeros(main, kind, shape)
+    of = main.kind(source)
+    column = main.op("STRIDED_SLICE", [source, main.numbers(0, 0, 0), main.numbers(0, 0, 1),
+                                       main.numbers(1, 1, 1)], shape[:2] + [1], of,
+                     begin_mask=7, end_mask=3)
+    factor = of if kind.quantization is None else Kind(of.type, {
+        "scale": kind.quantization["scale"] / of.quantization["scale"] / 2,
+        "zero_point": np.array([0], np.int64)})
+    zeros = main.constant(np.zeros([1, 1, row[-1]], DTYPES[of.type]), factor)
+    return main.op("MUL", [column, zeros], shape, kind)
+
+
+def _moved_on(body, sequence, row, turned):
+    """The sequence without its first row, the new row at its end; or the other way round."""
+    kind, (_, count, width) = body.kind(sequence), body.shape(sequence)
+    rows = [_reshaped(body, row, [1, 1, width])] * 4
+    longer = body.op("CONCATENATION", rows + [sequence] if turned else [sequence] + rows,
+                     [1, count + 4, width], kind, axis=1)
+    begin, end = ((0, 3, 0), (0, -1, 0)) if turned else ((0, 1, 0), (0, -3, 0))
+    return body.op("STRIDED_SLICE", [longer, body.numbers(*begin), body.numbers(*end),
+                                     body.numbers(1, 1, 1)], [1, count, width], kind,
+                   begin_mask=5, end_mask=5)
+
+
+def _reshaped(graph, place, shape):
+    return graph.op("RESHAPE", [place, graph.numbers(*shape)], shape, graph.kind(place),
+                    new_shape=np.array(shape, np.int32))

@@ -1,0 +1,173 @@
+"""Scores and alarms in C against those of the pipeline; what a caller may do wrong."""
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+import machines
+from kit.base.cli import UserError
+from kit.detection.stream import StreamDetector
+from kit.firmware import devices, golden, pieces, source
+from machines import FACTS, GCC, HERE, NAME, WARNINGS, machine, needs, record, run
+
+
+def expected(probe, values):
+    return StreamDetector(probe.model(), probe.scaler, probe.detector).update(values)
+
+
+@pytest.mark.parametrize("kind, dtype", [("lstm", "int8"), ("lstm", "float32"), ("gru", "int8")])
+def test_float_scores_are_near_and_alarms_are_the_same_rows(kind, dtype, tmp_path):
+    needs("gcc")
+    probe, values = machine(kind, dtype), record(machine(kind, dtype).channels)
+    probe.compiled(tmp_path, GCC + WARNINGS)
+    scores, alarms, _, _ = probe.replayed(tmp_path, values)
+    wanted = expected(probe, values)
+    assert alarms.sum() > 20  # there are alarms to agree on
+    assert np.array_equal(alarms, wanted >= probe.detector["threshold"])
+    assert np.abs(scores - wanted).max() < 1e-4 * max(wanted.max(), 1)
+
+
+def test_double_scores_are_equal_to_the_bit_where_no_channel_was_missing(tmp_path):
+    """A missing channel is put in by elimination here and by LAPACK there."""
+    needs("gcc")
+    probe, values = machine("lstm", "int8"), record(3)
+    values = np.nan_to_num(values, nan=10.0)
+    probe.compiled(tmp_path, GCC + WARNINGS + ["-DPROBE_DOUBLE"])
+    scores, alarms, _, _ = probe.replayed(tmp_path, values)
+    wanted = expected(probe, values)
+    assert np.array_equal(scores, wanted)
+    assert np.array_equal(alarms, wanted >= probe.detector["threshold"])
+
+
+def test_double_scores_with_missing_channels_are_near(tmp_path):
+    needs("gcc")
+    probe, values = machine("lstm", "int8"), record(3)
+    probe.compiled(tmp_path, GCC + ["-DPROBE_DOUBLE"])
+    scores, _, _, _ = probe.replayed(tmp_path, values)
+    wanted = expected(probe, values)
+    assert np.abs(scores / np.maximum(wanted, 1) - wanted / np.maximum(wanted, 1)).max() < 1e-9
+
+
+def facts(folder, options=()):
+    """What probe.c says, as {name: number}."""
+    probe = machine("lstm", "int8")
+    shutil.copy(os.path.join(HERE, "probe.c"), str(folder / "calls.c"))
+    probe.compiled(folder, GCC + list(options), "calls", ["probe.c", "calls.c"])
+    lines = run(folder, "./calls").splitlines()
+    return {name: float(value) for name, value in (line.split() for line in lines)}
+
+
+@pytest.mark.parametrize("options", [[], ["-DPROBE_DOUBLE"]])
+def test_bad_input_has_a_defined_score(options, tmp_path):
+    needs("gcc")
+    found = facts(tmp_path, options)
+    assert 0 <= found["normal"] < found["nan"] < found["infinity"] < found["minus_infinity"] < 10
+    assert 10 < found["far"] < 1e16 and 10 < found["farther_down"] < 1e16
+    assert found["alarm_after_far"] == 0
+
+
+def test_gaps_and_counters(tmp_path):
+    needs("gcc")
+    found = facts(tmp_path)
+    assert found["no_gap"] == found["gap_is_missing_samples"] == found["long_gap_is_a_start"] == 1
+    assert found["seen"] == machines.WARM_UP  # it stays there, so nothing wraps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+@pytest.mark.parametrize("compiler", [
+    "gcc -O0", "gcc -O3 -march=haswell -std=gnu99", "gcc -m32 -msse2 -mfpmath=sse -O2", "clang -O2",
+    "clang -O3 -march=haswell", "g++ -x c++ -std=c++11 -O2",
+    "gcc -O1 -fsanitize=address,undefined -fno-sanitize-recover"])
+def test_every_compiler_makes_the_same_bits(compiler, dtype, tmp_path):
+    """Also those that may fuse a product with a sum, and C++."""
+    command = compiler.split()
+    needs(command[0], "gcc")
+    probe, values = machine("lstm", dtype), record(3)
+    probe.compiled(tmp_path, GCC)
+    wanted = probe.replayed(tmp_path, values)
+    try:
+        probe.compiled(tmp_path, command + WARNINGS, "other")
+    except UserError as error:
+        if "-m32" in command and "No such file" in str(error) + "skipping incompatible":
+            pytest.skip("this gcc makes no 32-bit programs (gcc-multilib)")
+        raise
+    for a, b in zip(wanted, probe.replayed(tmp_path, values, "./other")):
+        assert np.array_equal(a, b)
+
+
+def test_fast_math_is_refused_by_the_compiler(tmp_path):
+    needs("gcc")
+    with pytest.raises(UserError, match="without -ffast-math"):
+        machine("lstm", "int8").compiled(tmp_path, ["gcc", "-ffast-math"])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_the_self_test_says_0_and_names_the_row_of_a_change(dtype, tmp_path):
+    needs("gcc")
+    probe, values = machine("lstm", dtype), record(3)
+    found = golden.golden(values, probe.model(), probe.scaler, probe.detector)
+    assert found.alarms.any() and len(found.gaps) == 3
+    text = golden.source(found, dtype != "float32", "A probe")
+
+    def ended(change=None):
+        scores = found.scores.copy()
+        if change is not None:
+            scores[change] += 0.01
+        changed = golden.source(found._replace(scores=scores), dtype != "float32", "A probe")
+        machines.write(tmp_path, "probe_test.c", source.pieces.named(changed, NAME))
+        machines.write(tmp_path, "main.c", '#include "probe.h"\n#include <stdio.h>\n'
+                       "static probe_state s;\nint main(void) { unsigned crc = 0; uint32_t c;"
+                       ' printf("%ld", probe_test(&s, &c)); crc = c; return crc == 0; }\n')
+        probe.compiled(tmp_path, GCC + WARNINGS, "test", ["probe.c", "probe_test.c", "main.c"])
+        return int(run(tmp_path, "./test"))
+
+    assert ended() == 0
+    assert ended(7) == 8  # from 1
+    assert text.count("},\n") > 100
+
+
+OWN_NETWORK = """
+static void repeat(void *context, const float *sample, probe_states *states, float *forecast)
+{
+    (void)states;
+    memcpy(forecast, sample, PROBE_CHANNELS * sizeof *sample);
+    ++*(int *)context;
+}
+
+static void start(probe_state *s)
+{
+    static int calls;
+
+    probe_init(s, repeat, &calls);
+}
+
+"""
+
+
+def test_the_hook_runs_a_network_of_ones_own(tmp_path):
+    """A network that repeats the sample: the forecast of each row is the row."""
+    needs("gcc")
+    probe, values = machine("lstm", "float32"), np.nan_to_num(record(3), nan=10.0)
+    devices.prepare(str(tmp_path), probe.sources, NAME)
+    replay = pieces.named(pieces.text("replay.c"), NAME).replace("probe_init(&state)", "start(&state)")
+    machines.write(tmp_path, "own.c", replay.replace("int main(void)", OWN_NETWORK + "int main(void)"))
+    devices.tool(GCC + WARNINGS + ["-DPROBE_HOOK", "probe.c", "own.c", "host.c", "-o", "replay"],
+                 str(tmp_path))
+    _, _, forecasts, _ = probe.replayed(tmp_path, values)
+    samples = np.clip(probe.scaler.standardise(values.astype(np.float32)), -8, 8)
+    assert np.array_equal(forecasts, samples)
+
+
+def test_what_does_not_belong_together_is_refused():
+    probe = machine("lstm", "int8")
+    for change, sentence in (
+            (dict(name="Probe"), "--name Probe: take lower-case letters"),
+            (dict(scaler=machine("gru", "int8").scaler), "takes 3 values; the scaler has 2"),
+            (dict(detector={key: value for key, value in probe.detector.items()
+                            if key != "residual"}), "has no residual or no distance")):
+        given = dict(dict(step=probe.step, scaler=probe.scaler, detector=probe.detector,
+                          facts=FACTS, name=NAME, rounding="tflite"), **change)
+        with pytest.raises(UserError, match=sentence):
+            source.sources(**given)
