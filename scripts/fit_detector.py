@@ -18,6 +18,7 @@ runtime to another, and a threshold holds for the one that it was fitted with.
 """
 import os
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -34,7 +35,7 @@ from kit.runtime.streamed import streamed
 from kit.source.parts import UNSET, Reader, read_source
 
 TRAIN_SHARE = 0.5  # of the log, for what is normal; the rest is what the threshold has not seen
-LEAST_SAMPLES = 1000  # after the warm-up, for a threshold
+LEAST_SAMPLES, ENOUGH_SAMPLES = 200, 1000  # after the warm-up, for a threshold; as in evaluate
 KIT = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -119,6 +120,9 @@ def fit(model, record, scaler, interval_s, window_steps, options, python):
     if known < LEAST_SAMPLES:
         raise UserError("%d samples after the warm-up are too few for a threshold; %d are the least, "
                         "and they come from the second half of the log" % (known, LEAST_SAMPLES))
+    if known < ENOUGH_SAMPLES:
+        print("%d samples are few for a threshold: with fewer than %d the rate of false alarms may "
+              "be far from evaluate.false_alarms_per_day" % (known, ENOUGH_SAMPLES), file=sys.stderr)
     rate = options["false_alarms_per_day"] * interval_s / DAY_S
     detector, _ = fitting.fit(
         samples, forecasts, fitting.fit_normal(scaler.standardise(normal.values), filled, options),

@@ -14,8 +14,9 @@ import sys
 
 import yaml
 
-from kit.base.cli import UserError, parser, progress, run
+from kit.base.cli import UserError, parser, progress, run, write_text
 from kit.base.digest import md5
+from kit.rebuild.clones import git
 
 OBJECT = re.compile(r"^[0-9a-f]{30}(\.dir)?$")
 
@@ -31,6 +32,28 @@ def locked(path):
         return []
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError("%s is no lock of DVC: %s" % (path, " ".join(str(error).split())))
+
+
+def restored(path):
+    """The outputs of a dvc.lock; one that was cut off becomes again what the last commit has.
+
+    DVC writes the file in place: where it is killed meanwhile, nothing or a part is left.
+    """
+    try:
+        return locked(path)
+    except UserError as error:
+        print(error, file=sys.stderr)
+    folder, name = os.path.split(os.path.abspath(path))
+    try:
+        write_text(path, git("show", "HEAD:./" + name, folder=folder))
+        found = locked(path)
+        print("%s is now that of the last commit" % path, file=sys.stderr)
+        return found
+    except UserError:
+        os.remove(path)
+        print("%s is removed, the last commit has none; `dvc repro` makes it" % path,
+              file=sys.stderr)
+        return []
 
 
 def objects(cache):
@@ -80,7 +103,7 @@ def arguments(argv):
 
 def main(argv):
     args = arguments(argv)
-    outs = locked(args.lock)
+    outs = restored(args.lock)
     if args.cache:
         clean_cache(args.cache, outs)
     if args.outputs:

@@ -44,8 +44,8 @@ def test_the_threshold_comes_from_what_the_scaler_has_not_seen(monkeypatch):
     assert (detector["warm_up_samples"], detector["interval_s"]) == (12, 60.0)
     assert 1 < detector["threshold"] < 6
     with pytest.raises(UserError, match="samples after the warm-up are too few"):
-        fit_detector.fit("m.tflite", Record(record.time[:900], ["a", "b"], values[:900],
-                                            np.zeros(900, int)), None, 60.0, 12, options, None)
+        fit_detector.fit("m.tflite", Record(record.time[:400], ["a", "b"], values[:400],
+                                            np.zeros(400, int)), None, 60.0, 12, options, None)
 
 
 def test_what_is_no_step_model_is_refused(tmp_path):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from conftest import DVC, ROOT, outputs, sh
+from conftest import DVC, ROOT, commit, outputs, sh
 import intact
 from kit.base.cli import UserError
 
@@ -58,11 +58,26 @@ def test_a_damaged_output_is_removed_and_said(tree):
     assert not (tree / "b.csv").exists() and (tree / "a.csv").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[", "stages: 3", "stages: {a: {outs: [1]}}"])
-def test_a_lock_that_is_none_is_one_sentence(tree, text):
+CUT_OFF = ["", "[", "stages: 3", "stages: {a: {outs: [1]}}"]
+
+
+@pytest.mark.parametrize("text", CUT_OFF)
+def test_a_lock_that_was_cut_off_becomes_that_of_the_last_commit(tree, text, capsys):
+    whole = (tree / "dvc.lock").read_text()
+    sh(tree, "git", "init", "-q")
+    commit(tree, "built")
     (tree / "dvc.lock").write_text(text)
-    with pytest.raises(UserError, match="dvc.lock is no lock of DVC"):
-        intact.main(["--outputs"])
+    assert not intact.main(["--outputs"])
+    assert (tree / "dvc.lock").read_text() == whole
+    assert "dvc.lock is now that of the last commit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", CUT_OFF)
+def test_a_lock_that_was_cut_off_and_never_committed_is_removed(tree, text, capsys):
+    (tree / "dvc.lock").write_text(text)
+    assert not intact.main(["--outputs"])
+    assert not (tree / "dvc.lock").exists()
+    assert "dvc.lock is no lock of DVC" in capsys.readouterr().err
 
 
 def test_without_lock_and_cache_there_is_nothing_to_say(tmp_path, monkeypatch):

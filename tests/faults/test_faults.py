@@ -161,6 +161,13 @@ def test_corrupt_cache_object(tree):
     sh(tree, DVC, "checkout", "--force")
 
 
+@pytest.mark.parametrize("part", [0, 0.5])
+def test_lock_cut_off(tree, part):
+    """As DVC leaves dvc.lock where it is killed while it writes it."""
+    data = (tree / "dvc.lock").read_bytes()
+    (tree / "dvc.lock").write_bytes(data[:int(part * len(data))])
+
+
 def test_clock_back(tree):
     """Files of the future, as after a clock was set back."""
     later = time.time() + 86400

@@ -18,9 +18,10 @@ MEANS_NOTHING = {"groups": (1,), "rms_scaling": (False,), "keepdims": (False,),
                  "sparse": (False, None), "ragged": (False, None), "score_mode": ("dot",), "invert": (False,)}
 # sizes in a description: key -> (smallest, largest) whole number; words, as in padding="same", pass
 SIZES = dict({key: (1, 1 << 20) for key in (
-    "units", "filters", "n", "size", "kernel_size", "strides", "pool_size", "dilation_rate",
-    "output_dim", "depth_multiplier")}, input_dim=(1, 1 << 26), padding=(0, 1 << 20),
-             cropping=(0, 1 << 20), target_shape=(-1, 1 << 26), batch_input_shape=(1, 1 << 20))
+    "units", "filters", "kernel_size", "strides", "pool_size", "dilation_rate",
+    "output_dim", "depth_multiplier")}, input_dim=(1, 1 << 26), n=(1, 1 << 14),
+             size=(1, 1 << 12), padding=(0, 1 << 14), cropping=(0, 1 << 20),
+             target_shape=(-1, 1 << 26), batch_input_shape=(1, 1 << 20))
 SAME_ACTIVATION = {None: "linear", "silu": "swish", "hard_silu": "hard_swish"}
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
           "AlphaDropout", "BatchNormalization")

@@ -2,11 +2,10 @@
 import numpy as np
 
 from kit.runtime.flatbuffer import INT8
-from kit.tflite.int8.graph import MOVES, described, only_used_codes
+from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, described, only_used_codes
 from kit.tflite.int8.rounding import round_weights, step_of
 from kit.tflite.int8.scales import steps_of, through
 from kit.tflite.int8.schemes import NUMPY
-
 
 
 def emit(graph, observed, scales, scheme):
@@ -36,6 +35,10 @@ class Emitter:
         kind, inputs = self.graph.kind(operator), [int(place) for place in operator["inputs"]]
         if kind == "FULLY_CONNECTED":
             inputs = self._product(*inputs)
+        elif kind in CONVOLUTIONS:
+            inputs = self._convolution(*inputs)
+        elif kind == "GATHER":  # rows of a table, by whole numbers
+            inputs[0] = self._constant(inputs[0], self.scales[int(operator["outputs"][0])])
         elif kind == "CONCATENATION":
             out = self.scales[int(operator["outputs"][0])]
             inputs = [self._at_scale(place, out) for place in inputs]
@@ -57,6 +60,24 @@ class Emitter:
         key = weights, bias, scale
         if key not in self.products:
             self.products[key] = self._product_constants(*key)
+        return [source] + self.products[key]
+
+    def _convolution(self, source, kernel, bias):
+        """Places of a convolution's input, kernel and bias, rounded to nearest."""
+        graph, scale = self.graph, self.scales.get(source, (1 / 128, 0))
+        if source not in self.scales:  # the zero state
+            source = self._constant(source, scale)
+        key = kernel, bias, scale
+        if key not in self.products:
+            values, name = graph.constant(kernel), graph.tensors[kernel]["name"]
+            step = step_of(values)
+            unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
+            whole = np.rint(graph.constant(bias) / unit).astype(NUMPY[self.scheme.bias_type])
+            rounded = np.clip(np.rint(values / step), -127, 127).astype(np.int8)
+            self.products[key] = [
+                graph.add_tensor(name, values.shape, INT8, rounded, (step, 0)),
+                graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole,
+                                 (unit, 0))]
         return [source] + self.products[key]
 
     def _product_constants(self, place, bias, scale):

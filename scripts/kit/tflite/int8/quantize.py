@@ -46,11 +46,11 @@ from kit.tflite.int8.balance import balance
 from kit.tflite.int8.calibrate import observe
 from kit.tflite.int8.emit import emit
 from kit.tflite.int8.equalise import equalise, exact_candidates
-from kit.tflite.int8.graph import MOVES, Graph
+from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, Graph
 from kit.tflite.int8.relus import fuse_relus
 from kit.tflite.int8.scales import choose_scales
 
-FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION")
+FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION", "GATHER") + CONVOLUTIONS
 
 
 def quantized(model, signature, samples, scheme):
@@ -73,8 +73,14 @@ def quantized(model, signature, samples, scheme):
 def refuse_unknown(graph, scheme):
     for operator in graph.operators:
         kind = graph.kind(operator)
-        if kind not in FREE and kind not in MOVES and kind not in scheme.fixed:
+        known = kind in FREE or kind in MOVES or kind in scheme.fixed
+        if not known or kind in CONVOLUTIONS and not scheme.fine:
             name = graph.tensors[operator["outputs"][0]]["name"]
             raise UserError("no %s form: the operator %s at '%s' has no %s kernel in %s; use "
                             "float32 or dynamic"
                             % (scheme.name, kind, name, scheme.name, scheme.kernels))
+        if kind == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
+            name = graph.tensors[operator["outputs"][0]]["name"]
+            raise UserError("no %s form: '%s' is a product of two computed tensors, as attention "
+                            "is, and there are %s products with constants alone; use float32 or "
+                            "dynamic" % (scheme.name, name, scheme.name))
