@@ -21,7 +21,8 @@ form       window  a fixed number of steps in, forecast out, each window from th
            step    one sample and the states in, output and new states out: any length
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
-precision  float32, dynamic (int8 weights), int8 (everything; needs --calibration)
+precision  float32, dynamic (int8 weights), int8 (everything), int16x8 (int8 weights, everything else
+           int16); the last two need --calibration
 
 Form and precision are taken from the output's name where it says them (step_int8.tflite). Where the
 difference to Keras is outside the bound, the script says so, leaves no file and exits with 1.
@@ -42,11 +43,15 @@ from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.flatbuffer import merge_constants
 from kit.runtime.forms import FORMS
-from kit.runtime.precisions import PRECISIONS
+from kit.runtime.precisions import EXACT, PRECISIONS
 
 END = {"name": Text, "shape": [Whole(low=1, high=1 << 20)]}
 SIGNATURE = {  # of the .json beside a .pb
-    "form": Text, "inputs": [END], "outputs": [END], "fused_activations": Optional([Text])}
+    "form": Text, "inputs": [END], "outputs": [END], "fused_activations": Optional([Text]),
+    "steps": list}
+STEPS = {  # of a recurrence: kit.network.roles
+    "scopes": [Text], "joined": Optional([Text]), "doubled": Optional(Text),
+    "candidate": Optional(Text), "state": Optional(Text), "first_state": Optional(Text)}
 
 
 class Job(NamedTuple):
@@ -99,12 +104,14 @@ def arguments(argv):
     p.add_argument("--keras", help="the Keras file that a frozen .pb came from, for comparison")
     p.add_argument("--window-steps", type=int, help="length of a window in samples, where the "
                    "model's time axis is undefined")
-    p.add_argument("--calibration", help="data that sets the ranges of int8")
+    p.add_argument("--calibration", help="data that sets the ranges of int8 and int16x8")
     p.add_argument("--validation", help="data to compare on (default: the calibration data; "
                    "standard normal windows without both)")
     p.add_argument("--scaler", help="scaler.json of record files")
     p.add_argument("--bound", type=float, help="largest mean difference to Keras, as a part of the "
-                   "output's standard deviation (default: dynamic 0.05, int8 0.1)")
+                   "output's standard deviation (default: %s)" % ", ".join(
+                       "%s %g" % (precision.name, precision.bound)
+                       for precision in PRECISIONS.values() if precision.name != EXACT))
     p.add_argument("--c-array", metavar="FILE.h", help="write the step form as a C header too")
     return p.parse_args(argv)
 
@@ -162,6 +169,8 @@ def signature_of(pb_path):
     path = os.path.splitext(pb_path)[0] + ".json"
     signature = read_json(path)
     expect(signature, SIGNATURE, path)
+    for number, steps in enumerate(signature["steps"]):
+        expect(steps, STEPS, path, "steps[%d]" % number)
     return signature
 
 
@@ -230,9 +239,9 @@ def convert(job, form, precision):
     from kit.tflite import toco
     from kit.tflite.precisions import MAKERS
 
-    if form == "fused" and precision == "int8":
-        raise UserError("no int8 fused form: TensorFlow 1.15 has no int8 kernel for "
-                        "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form")
+    if form == "fused" and PRECISIONS[precision].calibrated:
+        raise UserError("no %s fused form: TensorFlow 1.15 has no such kernel for "
+                        "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form" % precision)
     if PRECISIONS[precision].calibrated and job.calibration is None:
         raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
                         "model will see" % precision)

@@ -49,13 +49,16 @@ def run(folder, out, *more):
     return convert.main([str(folder / "model.h5"), "-o", str(out)] + list(more))
 
 
+REFUSED = [("fused", "int8"), ("fused", "int16x8")]
+
+
 def test_table_holds_every_cell_and_a_sentence_for_the_one_that_cannot_be(table):
     written = sorted(path.stem for path in table[0].glob("*.tflite"))
     assert written == sorted("%s_%s" % (form, precision) for form in convert.FORMS
-                             for precision in convert.PRECISIONS if (form, precision) != (
-                                 "fused", "int8"))
-    line, = [line for line in table[1].splitlines() if line.startswith("fused  int8")]
-    assert "has no int8 kernel" in line and "use the step or the window form" in line
+                             for precision in convert.PRECISIONS if (form, precision) not in REFUSED)
+    for form, precision in REFUSED:
+        line, = [line for line in table[1].splitlines() if line.split()[:2] == [form, precision]]
+        assert "no %s fused form" % precision in line and "use the step or the window form" in line
 
 
 @pytest.mark.parametrize("form", convert.FORMS)
@@ -72,26 +75,36 @@ def test_difference_does_not_grow_over_ten_thousand_steps(table, precision):
 
 
 @pytest.mark.parametrize("form", ["window", "step"])
-def test_int8_error_is_a_few_hundredths_of_the_outputs_spread(table, form):
-    parity = facts(table, form + "_int8")["parity"]
-    assert parity["mean_abs_diff"] < 0.02 * parity["output_std"]
+@pytest.mark.parametrize("precision, part", [("int8", 0.02), ("int16x8", 0.004)])
+def test_error_is_a_small_part_of_the_outputs_spread(table, form, precision, part):
+    parity = facts(table, form + "_" + precision)["parity"]
+    assert parity["mean_abs_diff"] < part * parity["output_std"]
+
+
+def test_file_that_115_refuses_is_proven_in_tflite_runtime(table):
+    assert facts(table, "step_int16x8")["parity"]["runtime"] == "tflite_runtime"
+    assert "runtime" not in facts(table, "step_int8")["parity"]
 
 
 @pytest.mark.parametrize("form", ["window", "step"])
-def test_int8_files_hold_nothing_but_int8_and_int32(table, form):
-    described = facts(table, form + "_int8")
+@pytest.mark.parametrize("precision, types", [
+    ("int8", {flatbuffer.INT8, flatbuffer.INT32}),  # int32: biases, and the axis of a split
+    ("int16x8", {flatbuffer.INT16, flatbuffer.INT8, flatbuffer.INT64, flatbuffer.INT32})])
+def test_integer_files_hold_nothing_but_integers(table, form, precision, types):
+    described = facts(table, form + "_" + precision)
     for item in described["inputs"] + described["outputs"]:
-        assert item["type"] == "int8" and 1e-5 < item["scale"] < 1
-    model = flatbuffer.read((table[0] / (form + "_int8.tflite")).read_bytes())
+        assert item["type"] == precision.partition("x")[0] and 1e-6 < item["scale"] < 1
+    model = flatbuffer.read((table[0] / (form + "_%s.tflite" % precision)).read_bytes())
     tensors = model["subgraphs"][0]["tensors"]
-    assert {tensor["type"] for tensor in tensors} == {flatbuffer.INT8, flatbuffer.INT32}
+    assert {tensor["type"] for tensor in tensors} == types
     for tensor in tensors:
         if "quantization" in tensor:
             assert tensor["quantization"]["scale"][0] > 1e-12
 
 
-def test_state_keeps_its_scale_from_output_to_input(table):
-    described = facts(table, "step_int8")
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_state_keeps_its_scale_from_output_to_input(table, precision):
+    described = facts(table, "step_" + precision)
     assert described["states_keep_their_scale"] is True
     for before, after in zip(described["inputs"][1:], described["outputs"][1:]):
         assert after["name"] == "next_" + before["name"]
@@ -205,7 +218,8 @@ def test_outside_the_bound_an_older_file_stays(folder, tmp_path):
 
 def test_table_with_a_cell_outside_the_bound_is_an_error(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(convert, "FORMS", {"step": convert.FORMS["step"]})
-    with pytest.raises(UserError, match="bound, and not written: step dynamic, step int8"):
+    refused = ", ".join("step " + name for name in convert.PRECISIONS if name != convert.EXACT)
+    with pytest.raises(UserError, match="bound, and not written: " + refused):
         run(folder, tmp_path, "--form", "all", "--bound", "1e-9",
             "--calibration", str(folder / "stream.npy"))
     assert sorted(os.listdir(str(tmp_path))) == ["step_float32.json", "step_float32.tflite"]
@@ -235,7 +249,7 @@ def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     ("model.tflite", [], "does not say which form to make; add --form"),
     ("step.tflite", [], "does not say which precision"),
     ("step_int8.tflite", [], "int8 needs --calibration"),
-    ("fused_int8.tflite", ["--calibration", "windows.npy"], "no int8 kernel"),
+    ("fused_int8.tflite", ["--calibration", "windows.npy"], "no int8 fused form"),
     ("window_float32.tflite", [], "time axis is undefined.*--window-steps"),
     ("window_int8.tflite", ["--calibration", "none.npy"], "none.npy: No such file"),
     ("window_int8.tflite", ["--calibration", "model.h5"], "needs the scaler|model.h5"),

@@ -453,7 +453,8 @@ def known_jobs():
 
 
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
-CASES += [(name, form, "int8") for name in INT8 for form in forms(ZOO[name][0]) if form != "fused"]
+CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
+          for precision in ("int8", "int16x8") if form != "fused"]
 CASES += [(name, form, "dynamic") for name in ("lstm_wide", "stack_2", "gru")
           for form in forms(ZOO[name][0])]
 # Those that are loops; the pieces of several stand in the first lines.
@@ -475,7 +476,10 @@ REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")
 @pytest.mark.parametrize("name,form,precision", CASES)
 def test_converted_model_computes_what_keras_computes(saved, known_jobs, name, form, precision):
     """convert() raises when the difference is outside its bound: 1e-5 for float."""
-    data, facts = convert.convert(job(saved(name), known_jobs), form, precision)
+    case = job(saved(name), known_jobs)
+    if precision == "int16x8":
+        case = case._replace(bound=None)  # its own is narrow enough
+    data, facts = convert.convert(case, form, precision)
     assert facts["parity"]["count"] >= 100
     assert facts["parity"]["output_std"] > 1e-3  # a constant output would prove nothing
     data = [item["name"] for item in facts["inputs"] if item["role"] == "data"]

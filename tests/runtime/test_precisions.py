@@ -1,13 +1,14 @@
 """One entry per precision, and everything that needs one has it."""
 import pytest
 
-from kit.runtime.flatbuffer import FLOAT32, INT8, INT32
+from kit.runtime.flatbuffer import FLOAT32, INT8, INT16, INT32, INT64
 from kit.runtime.precisions import EXACT, PRECISIONS, of_types
 
 
 @pytest.mark.parametrize("output, types, name", [
     (FLOAT32, {FLOAT32, INT32}, "float32"), (FLOAT32, {FLOAT32, INT8}, "dynamic"),
-    (INT8, {INT8, INT32}, "int8")])
+    (INT8, {INT8, INT32}, "int8"),
+    (INT16, {INT16, INT8, INT64}, "int16x8")])
 def test_the_types_of_a_file_tell_its_precision(output, types, name):
     assert of_types(output, types).name == name
 

@@ -7,6 +7,7 @@ from kit.network import graphs
 from kit.network.description import any_length
 from kit.network.files.keras_file import digest
 from kit.network.possible import check_window, fused_activations
+from kit.network.roles import noted
 from kit.runtime.forms import alone, several
 from kit.tf.tf115 import frozen_session
 
@@ -20,12 +21,14 @@ class Frozen(NamedTuple):
     outputs: list  # in the same order: the model's output, then each state's next value
     activations: list  # of the fused ops, in order
     any_length: bool  # whether the fused form's windows may be longer or shorter than `inputs` says
+    steps: list  # records of kit.network.roles; none in the fused form
 
     def signature(self, *sources):
         """What the .json beside the .pb holds, for the files that the network was read from."""
         fused = {"fused_activations": self.activations, "any_length": self.any_length}
         return dict({"form": self.form, "inputs": self.inputs, "outputs": self.outputs,
-                     "source_sha256": digest(*sources)}, **(fused if self.form == "fused" else {}))
+                     "steps": self.steps, "source_sha256": digest(*sources)},
+                    **(fused if self.form == "fused" else {}))
 
     def predict(self, windows):
         """The graph's outputs for windows (n, T, C): as many as it has, of as many inputs."""
@@ -65,7 +68,7 @@ def frozen(network, form, steps, path="the model"):
     definition.ClearField("library")
     return Frozen(form, definition.SerializeToString(deterministic=True),
                   _described(inputs), _described(outputs), fused_activations(network),
-                  any_length(network))
+                  any_length(network), [] if form == "fused" else noted(graph))
 
 
 def _described(ends):

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from kit.network.layers import activations
+from kit.network.roles import note_steps
 from kit.tf.tf115 import tf
 
 
@@ -76,10 +77,12 @@ def each_step(value, shape, function):
     """[function of each step] of a sequence (n, T, C); of one step (n, C) the function alone."""
     if len(shape) == 1:
         return function(value)
-    found = []
+    found, scopes = [], []
     for t, x in enumerate(steps(value, shape)):
-        with tf.name_scope("t%04d" % t):
+        with tf.name_scope("t%04d" % t) as scope:
             found.append(function(x))
+        scopes.append(scope)
+    note_steps(found[0].graph, scopes)
     return found
 
 

@@ -6,7 +6,7 @@ from kit.runtime.precisions import PRECISIONS
 
 ENDING = ".tflite"
 # What is shown first of all detectors: what a device would hold, from the smallest on; else Keras.
-HEADLINE = ("step_int8", "step_dynamic", "step_float32", "keras")
+HEADLINE = ("step_int8", "step_int16x8", "step_dynamic", "step_float32", "keras")
 
 
 def tflite_files(folder):

@@ -42,7 +42,7 @@ TABLES = {
     "Metadata": [("name", "string"), ("buffer", "u32")],
     "None": [],
 }
-DEFAULTS = {("OperatorCode", "version"): 1}
+DEFAULTS = {("OperatorCode", "version"): 1, ("", "pot_scale_int16"): True}
 
 # Number in the union BuiltinOptions -> the fields of that options table.
 _WINDOW = [("padding", "i8"), ("stride_w", "i32"), ("stride_h", "i32")]
@@ -54,12 +54,13 @@ OPTIONS = {
     8: [("activation", "i8"), ("weights_format", "i8"), ("keep_num_dims", "bool")],  # FullyConn.
     9: [("beta", "f32")],  # Softmax
     10: [("axis", "i32"), ("activation", "i8")],  # Concatenation
-    11: [("activation", "i8")],  # Add
+    11: [("activation", "i8"), ("pot_scale_int16", "bool")],  # Add
     17: [("new_shape", "[i32]")],  # Reshape
     21: [("activation", "i8")],  # Mul
     22: [], 23: [("axis", "i32")], 26: [],  # Pad, Gather, Transpose
     27: [("keep_dims", "bool")],  # Reducer
-    28: [("activation", "i8")], 29: [("activation", "i8")],  # Sub, Div
+    28: [("activation", "i8"), ("pot_scale_int16", "bool")],  # Sub
+    29: [("activation", "i8")],  # Div
     30: [("squeeze_dims", "[i32]")],
     32: [("begin_mask", "i32"), ("end_mask", "i32"), ("ellipsis_mask", "i32"),
          ("new_axis_mask", "i32"), ("shrink_axis_mask", "i32")],  # StridedSlice

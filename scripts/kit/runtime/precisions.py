@@ -4,7 +4,7 @@ How a model of each is made stands in kit.tflite.precisions, under the same name
 """
 from typing import NamedTuple
 
-from kit.runtime.flatbuffer import FLOAT16, FLOAT32, INT8
+from kit.runtime.flatbuffer import FLOAT16, FLOAT32, INT8, INT16
 
 
 class Precision(NamedTuple):
@@ -33,6 +33,9 @@ PRECISIONS = {precision.name: precision for precision in (
     Precision("int8", INT8, INT8, True, "mean_abs_diff", 0.1,
               {"mean_counts": 1.0, "max_counts": 8.0},  # a rounding may fall the other way
               "everything int8"),
+    Precision("int16x8", INT16, INT8, True, "mean_abs_diff", 0.05,
+              {"mean_counts": 4.0, "max_counts": 40.0},  # the same, in steps 256 times as fine
+              "int8 weights, everything else int16"),
 )}
 EXACT = "float32"  # what the others are compared with
 

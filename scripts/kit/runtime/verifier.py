@@ -12,16 +12,18 @@ import numpy as np
 
 from kit.base.cli import UserError, read_json
 from kit.runtime import flatbuffer
+from kit.runtime.flatbuffer import FLOAT32, INT16, INT32, INT64, INT8
 
 ITEM_BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1}  # by the number of the type
 RANGE = {3: (0, 255), 7: (-32768, 32767), 9: (-128, 127)}
-FLOAT32, INT32, INT64, INT16, INT8 = 0, 2, 4, 7, 9
 LARGEST = 1 << 31  # bytes of one tensor
 BIAS_TOLERANCE = 0.02  # of the product of two scales: what the runtimes allow
 ONE_SCALE = ("CONCATENATION", "SPLIT", "SPLIT_V", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PACK",
              "UNPACK", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "GATHER", "PAD", "TILE",
              "REVERSE_V2", "MAXIMUM", "MINIMUM")
-OUTPUT_SCALE = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "SOFTMAX": (1 / 256, -128)}
+OUTPUT_SCALE = {
+    INT8: {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "SOFTMAX": (1 / 256, -128)},
+    INT16: dict.fromkeys(("LOGISTIC", "TANH", "SOFTMAX"), (1 / 32768, 0))}
 SAME_SHAPE = ("LOGISTIC", "TANH", "SOFTMAX", "RELU", "RELU6", "EXP", "NEG", "LOG", "SQRT", "RSQRT",
               "SQUARE", "LEAKY_RELU", "ABS", "ELU", "QUANTIZE", "DEQUANTIZE", "CAST", "REVERSE_V2")
 BROADCAST = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM")
@@ -143,10 +145,13 @@ def _scale_problems(name, tensor, kind):
     quantization = tensor.get("quantization", {})
     scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
     if not len(scales):
-        return ["%s is int8 without a scale" % name] if kind == INT8 else []
+        return ["%s is %s without a scale" % (name, flatbuffer.TYPES[kind])] if (
+            kind in OUTPUT_SCALE) else []
     if not all(1e-30 < scale < 1e30 for scale in scales):
         return ["%s has the scale %g" % (name, next(
             scale for scale in scales if not 1e-30 < scale < 1e30))]
+    if kind == INT16 and any(zeros):
+        return ["%s is int16 with a zero point, which its kernels do not know" % name]
     if len(zeros) != len(scales):
         return ["%s has %d scales and %d zero points" % (name, len(scales), len(zeros))]
     low, high = RANGE.get(kind, (0, 0))
@@ -292,15 +297,16 @@ def _value_problems(name, inputs, outputs):
             name not in TYPED):
         return []
     kind = outputs[0].get("type", 0)
-    values = [tensor for tensor in inputs if tensor.get("type", 0) == INT8] if (
-        kind == INT8) else inputs[:1] if name not in ("SPLIT",) else inputs[1:]
+    values = [tensor for tensor in inputs if tensor.get("type", 0) == kind] if (
+        kind in OUTPUT_SCALE) else inputs[:1] if name not in ("SPLIT",) else inputs[1:]
     if not values or any(tensor.get("type", 0) != kind for tensor in values + outputs):
         return ["its values are of several types"]
-    if kind != INT8:
+    if kind not in OUTPUT_SCALE:
         return []
-    if name in OUTPUT_SCALE and scale_of(outputs[0]) != OUTPUT_SCALE[name]:
+    wanted = OUTPUT_SCALE[kind].get(name, scale_of(outputs[0]))
+    if scale_of(outputs[0]) != wanted:
         return ["its output has the scale %g and zero point %d; %g and %d are needed"
-                % (scale_of(outputs[0]) + OUTPUT_SCALE[name])]
+                % (scale_of(outputs[0]) + wanted)]
     scales = {scale_of(tensor) for tensor in values + outputs}
     if name in ONE_SCALE and len(scales) > 1:
         return ["its inputs and outputs have several scales: %s" % ", ".join(
@@ -309,7 +315,7 @@ def _value_problems(name, inputs, outputs):
 
 
 def scale_of(tensor):
-    """(scale, zero point) of an int8 tensor of one scale."""
+    """(scale, zero point) of an integer tensor of one scale."""
     quantization = tensor["quantization"]
     return float(quantization["scale"][0]), int(quantization["zero_point"][0])
 
@@ -432,8 +438,11 @@ def _dense_problems(source, weights, bias, output):
 
 
 def _bias_problems(source, weights, bias):
-    """An int32 bias counts in products of input and weight: its scale is theirs."""
-    if bias.get("type", 0) not in ((INT32, INT64) if source.get("type", 0) == INT16 else (INT32,)):
+    """A bias counts in products of input and weight: its scale is theirs."""
+    wide = source.get("type", 0) == INT16
+    if wide and np.any(weights["quantization"]["zero_point"]):
+        return ["its weights have a zero point, which the int16 kernels do not know"]
+    if bias.get("type", 0) != (INT64 if wide else INT32):
         return ["its bias is %s" % flatbuffer.TYPES[bias.get("type", 0)]]
     own = np.asarray(bias.get("quantization", {}).get("scale", ()), float)
     wanted = scale_of(source)[0] * np.asarray(weights["quantization"]["scale"], float)

@@ -21,9 +21,19 @@ def dynamic(pb_path, signature, calibration):
 
 
 def int8(pb_path, signature, calibration):
+    return _quantized("int8", pb_path, signature, calibration)
+
+
+def int16x8(pb_path, signature, calibration):
+    return _quantized("int16x8", pb_path, signature, calibration)
+
+
+def _quantized(scheme, pb_path, signature, calibration):
     from kit.tflite.int8.quantize import quantized
+    from kit.tflite.int8.schemes import SCHEMES
 
-    return quantized(toco.converted(pb_path, signature), signature, calibration)
+    model = toco.converted(pb_path, signature)
+    return quantized(model, signature, calibration, SCHEMES[scheme])
 
 
-MAKERS = {make.__name__: make for make in (float32, float16, dynamic, int8)}
+MAKERS = {make.__name__: make for make in (float32, float16, dynamic, int8, int16x8)}

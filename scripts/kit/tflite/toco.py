@@ -1,5 +1,6 @@
 """1.15's converter from a frozen graph to a .tflite, and what to make sure of in the result."""
 import collections
+import contextlib
 import faulthandler
 import os
 import pickle
@@ -9,8 +10,9 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.base.digest import sha256_of
-from kit.runtime import flatbuffer
+from kit.runtime import flatbuffer, verifier
 from kit.runtime.forms import states_of
+from kit.runtime.precisions import PRECISIONS
 from kit.tf.tf115 import quiet_stderr, tf
 
 from tensorflow.lite.python import convert as _toco
@@ -41,7 +43,8 @@ def converted(pb_path, signature, dynamic=False):
     if dynamic:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
-        return flatbuffer.read(converter.convert())
+        with _forking():
+            return flatbuffer.read(converter.convert())
     except (_toco.ConverterError, ValueError) as error:
         raise UserError("%s: 1.15's converter refuses this graph: %s"
                         % (os.path.basename(pb_path), _reason(error)))
@@ -96,8 +99,15 @@ def _answer(writer, convert, args, kwargs):
     os._exit(0)
 
 
-_toco._toco_from_proto_bin = ""  # toco in this process, not as a subprocess found on PATH
-_toco.toco_convert_protos = _in_child(_toco.toco_convert_protos)
+@contextlib.contextmanager
+def _forking():
+    """The converter with toco in a forked child, not as a program that it looks for on PATH."""
+    before = _toco._toco_from_proto_bin, _toco.toco_convert_protos
+    _toco._toco_from_proto_bin, _toco.toco_convert_protos = "", _in_child(before[1])
+    try:
+        yield
+    finally:
+        _toco._toco_from_proto_bin, _toco.toco_convert_protos = before
 
 
 # --- the file ---------------------------------------------------------------------------------
@@ -212,24 +222,25 @@ def facts(data, form, precision, signature):
     if precision == "dynamic":  # the converter leaves weights of less than 1024 values as they are
         found["int8_weights"] = sum(tensor.get("type", 0) == flatbuffer.INT8
                                     for part in model["subgraphs"] for tensor in part["tensors"])
-    if precision == "int8":
-        check_int8(model)
+    if PRECISIONS[precision].calibrated:
+        check_types(model, precision)
+        verifier.checked(data)  # scales that the runtimes take for granted
         found["states_keep_their_scale"] = all(
             (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
             for before, after in zip(states_of(found["inputs"]), states_of(found["outputs"])))
     return found
 
 
-def check_int8(model):
-    """UserError unless every tensor is int8 with a sound scale, or an int32 bias or argument, or a
-    loop's condition."""
-    known = (flatbuffer.INT8, flatbuffer.INT32, flatbuffer.BOOL)
+def check_types(model, precision):
+    """UserError unless every tensor is of the precision's types, a bias, an argument, or a loop's
+    condition."""
+    known = PRECISIONS[precision]
+    allowed = known.ends, known.weights, flatbuffer.INT32, flatbuffer.INT64, flatbuffer.BOOL
     for number, tensor in enumerate(tensor for graph in model["subgraphs"]
                                     for tensor in graph["tensors"]):
-        kind, scale = tensor.get("type", 0), tensor.get("quantization", {}).get("scale", [1.0])
-        if kind not in known or not 1e-30 < scale[0] < 1e30:
-            raise UserError("tensor %d of the int8 model is %s with the scale %g"
-                            % (number, flatbuffer.TYPES[kind], scale[0]))
+        if tensor.get("type", 0) not in allowed:
+            raise UserError("tensor %d of the %s model is %s"
+                            % (number, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
 
 
 def _ends(graph, end, signature):

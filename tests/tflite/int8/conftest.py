@@ -17,20 +17,22 @@ class Trained(NamedTuple):
     inputs: np.ndarray
     outputs: np.ndarray  # Keras' own
 
-    def quantized(self):
-        """The int8 file."""
+    def quantized(self, scheme="int8"):
+        """The file in a precision of integers."""
         from kit.runtime import flatbuffer
         from kit.tflite import toco
         from kit.tflite.int8.quantize import quantized
+        from kit.tflite.int8.schemes import SCHEMES
 
         model = flatbuffer.read(self.float_file)
-        return toco.packed(quantized(model, self.signature, self.calibration), self.signature)
+        return toco.packed(quantized(
+            model, self.signature, self.calibration, SCHEMES[scheme]), self.signature)
 
     def differences(self, data):
         """What a file computes less what Keras does, in standard deviations of the output."""
         from kit.runtime.interpreter import Model
 
-        model = Model(data, "tensorflow")
+        model = Model(data)
         run = model.stream if self.form == "step" else model.predict
         return (run(self.inputs) - self.outputs.astype(np.float64)) / self.outputs.std()
 
@@ -63,13 +65,15 @@ def forecaster(tmp_path_factory):
 def trained(forecaster, tmp_path_factory):
     """form -> Trained."""
     from kit.network.description import read_network
+    from kit.network.files.keras_file import read_keras
     from kit.network.forms import frozen
     from kit.network.parity import Reference
     from kit.runtime import flatbuffer
     from kit.tflite import toco
 
     path, samples = forecaster
-    network, reference, found = read_network(path), Reference(path, samples), {}
+    file = read_keras(path)
+    network, reference, found = read_network(file), Reference(file, samples), {}
     for form in ("step", "window"):
         graph = frozen(network, form, None if form == "step" else STEPS)
         frozen_path = tmp_path_factory.mktemp("trained") / (form + ".pb")

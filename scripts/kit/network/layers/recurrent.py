@@ -10,6 +10,7 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
+from kit.network.roles import note, note_step, note_steps, parts_noted
 from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
 
 FUSED_ACTIVATIONS = ("tanh", "relu", "linear")
@@ -150,13 +151,16 @@ class Recurrent(Kind):
         cell = self.cell(call.ops, layer)
         given, states = states, states or self.zeros(tf, layer, inputs[0])
         output, outputs = tf.zeros_like(states[0]) if given and masks[0] is not None else None, []
+        scopes = []
         for t, (x, mask) in enumerate(zip(inputs, masks)):
-            with tf.name_scope("t%04d" % t):
+            with tf.name_scope("t%04d" % t) as scope:
                 new = cell(x, states)
                 output = new[0] if output is None else blend(tf, mask, new[0], output, "output")
                 states = [blend(tf, mask, *pair, name="held") for pair in zip(new, states)]
                 output = output if given and mask is not None else None
             outputs.append(states[0] if output is None else output)
+            scopes.append(scope)
+        note_steps(states[0].graph, scopes)
         found = outputs if layer.options["return_sequences"] else outputs[-1]
         return (found,) + tuple(states) if layer.options["return_state"] else found
 
@@ -165,7 +169,11 @@ class Recurrent(Kind):
         return [tf.fill(shape, 0.0, name="zero_" + state) for state in self.carried]
 
     def step(self, call):
-        new = self.cell(call.ops, call.layer)(call.values[0], call.states)
+        graph = call.values[0].graph
+        start, held = parts_noted(graph), call.states
+        new = self.cell(call.ops, call.layer)(call.values[0], held)
+        note_step(graph, start, {} if call.masks[0] is not None else {
+            after.op.name: "next_" + before.op.name for before, after in zip(held, new)})
         new = [blend(call.ops.tf, call.masks[0], *pair, name="held")
                for pair in zip(new, call.states)]
         return ((new[0],) + tuple(new) if call.layer.options["return_state"] else new[0]), new
@@ -229,9 +237,11 @@ class LSTM(Recurrent):
 
         def cell(x, states):
             h, c = states
-            into, keep, out, candidate = gates(tf.concat([x, h], 1, name="xh"))  # (n, C + U)
-            c = tf.add(tf.multiply(keep, c, name="kept"),
-                       tf.multiply(into, candidate, name="added"), name="c")
+            into, keep, out, candidate = gates(  # (n, C + U)
+                note("joined", tf.concat([x, h], 1, name="xh")))
+            kept = tf.multiply(keep, c, name="kept")
+            added = note("first_state", tf.multiply(into, candidate, name="added"))
+            c = note("state", tf.add(kept, added, name="c"))
             return [tf.multiply(out, ops.activate(c, act, "squashed"), name="h"), c]
         return cell
 
@@ -276,8 +286,8 @@ def _lstm_gates(ops, i, f, g, o, act, gate_act):
 
         def together(xh):
             into, keep, out, half = tf.split(product(xh), 4, 1, name="gate")
-            double = tf.multiply(half, 2.0, name="double")
-            return into, keep, out, tf.add(double, -1.0, name="candidate")
+            double = note("doubled", tf.multiply(half, 2.0, name="double"))
+            return into, keep, out, note("candidate", tf.add(double, -1.0, name="candidate"))
         return together
     product = _linear_of(ops, [i, f, o], gate_act, "gates")
     candidate = _linear_of(ops, [g], act, "candidate")
@@ -320,13 +330,14 @@ class GRU(Recurrent):
 
         def cell(x, states):
             h, = states
-            update, reset = tf.split(gates(tf.concat([x, h], 1, name="xh")), 2, 1, name="gate")
+            update, reset = tf.split(gates(note("joined", tf.concat([x, h], 1, name="xh"))),
+                                     2, 1, name="gate")
             if after:
                 total = tf.add(from_x(x), tf.multiply(reset, from_h(h), name="reset_h"), name="sum")
                 new = ops.activate(total, act, "candidate")
             else:
                 held = tf.multiply(reset, h, name="reset_h")
-                new = from_xh(tf.concat([x, held], 1, name="xrh"))
+                new = from_xh(note("joined", tf.concat([x, held], 1, name="xrh")))
             change = tf.multiply(update, tf.subtract(h, new, name="difference"), name="change")
             return [tf.add(new, change, name="h")]
         return cell
@@ -344,7 +355,7 @@ class SimpleRNN(Recurrent):
                             layer.options["activation"], "h")
 
         def cell(x, states):
-            return [linear(tf.concat([x, states[0]], 1, name="xh"))]
+            return [linear(note("joined", tf.concat([x, states[0]], 1, name="xh")))]
         return cell
 
 

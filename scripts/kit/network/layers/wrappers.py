@@ -3,6 +3,7 @@ from kit.base.cli import UserError
 from kit.network.layers import (activations, attention, convolution, dense, normalisation,
                                 recurrent, shape)
 from kit.network.layers.kind import Kind, Layer, StepByStep, WHOLE, same
+from kit.network.roles import note_steps
 
 CELLS = {**recurrent.KINDS, **convolution.CELLS}
 INNER = {}  # what TimeDistributed takes
@@ -138,9 +139,12 @@ class Bidirectional(Kind):
             merged = self._merged(call, forward, backward)
         else:
             merged = []
+            scopes = []
             for t, pair in enumerate(zip(forward, backward)):
-                with tf.name_scope("t%04d" % t):
+                with tf.name_scope("t%04d" % t) as scope:
                     merged.append(self._merged(call, *pair))
+                scopes.append(scope)
+            note_steps(merged[0].graph, scopes)
         return (merged,) + last if last else merged
 
     def fused(self, call):

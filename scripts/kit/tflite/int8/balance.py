@@ -2,28 +2,32 @@
 import numpy as np
 
 from kit.tflite.int8.graph import MOVES, replace
-from kit.tflite.int8.scales import SAME_RANGE
 from kit.tflite.int8.ties import tied
 
 
-def balance(graph, observed, signature):
+def balance(graph, observed, signature, scheme):
     """Multiply what is joined with a state by a constant, so that both have one range.
 
-    The sample's int8 values stay what they are, and the weights are divided by the constant.
+    The sample's integers stay what they are, and the weights are divided by the constant.
     """
     ranges, done = tied(graph, signature).ranges(observed), set()
     rescaler = Rescaler(graph)
-    for operator in list(graph.operators):
-        if graph.kind(operator) != "CONCATENATION" or len(operator["inputs"]) != 2:
-            continue
-        part, state = (int(place) for place in operator["inputs"])
-        if part not in ranges or state not in ranges:
+    for part, state in joined_with_states(graph, signature):
+        if part not in ranges or state not in ranges:  # a constant: the zero state
             continue
         ratio = max(ranges[part], 1e-6) / max(ranges[state], 1e-6)
         source = rescaler.source(part)
-        if not 1 / SAME_RANGE < ratio < SAME_RANGE and source not in done:
+        if not 1 / scheme.same_range < ratio < scheme.same_range and source not in done:
             done |= {source, rescaler.rescale(source, np.float32(1 / ratio))}
     rescaler.finish()
+
+
+def joined_with_states(graph, signature):
+    """[(place of what enters, place of the state), ...] in the order of the operators."""
+    wanted = {graph.place(scope + name) for item in signature["steps"]
+              for scope in item["scopes"] for name in item.get("joined", ())}
+    return [tuple(int(place) for place in operator["inputs"]) for operator in graph.operators
+            if int(operator["outputs"][0]) in wanted]
 
 
 class Rescaler:

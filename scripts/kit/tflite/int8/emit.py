@@ -1,12 +1,11 @@
 """The integer model of a float one whose tensors have got their scales."""
 import numpy as np
 
-from kit.runtime.flatbuffer import INT8, INT32
+from kit.runtime.flatbuffer import INT8
 from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, described, only_used_codes
 from kit.tflite.int8.rounding import round_weights, step_of
 from kit.tflite.int8.scales import steps_of, through
-
-TYPES = {INT8: np.int8, INT32: np.int32}
+from kit.tflite.int8.schemes import NUMPY
 
 
 def emit(graph, observed, scales, scheme):
@@ -47,8 +46,11 @@ class Emitter:
             inputs = [place if place in self.scales else self._constant(place)
                       for place in inputs]
         version = max(self.scheme.versions.get(kind, 1), self.graph.version(operator))
-        self.operators.append(dict(operator, inputs=np.array(inputs, np.int32),
-                                   opcode_index=self.graph.opcode(kind, version)))
+        written = dict(operator, inputs=np.array(inputs, np.int32),
+                       opcode_index=self.graph.opcode(kind, version))
+        if kind in self.scheme.options:
+            written["options"] = dict(operator["options"], **self.scheme.options[kind])
+        self.operators.append(written)
 
     def _product(self, source, weights, bias=-1):
         """Places of a FULLY_CONNECTED's input, weights and bias."""
@@ -70,7 +72,7 @@ class Emitter:
             values, name = graph.constant(kernel), graph.tensors[kernel]["name"]
             step = step_of(values)
             unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
-            whole = np.rint(graph.constant(bias) / unit).astype(TYPES[self.scheme.bias_type])
+            whole = np.rint(graph.constant(bias) / unit).astype(NUMPY[self.scheme.bias_type])
             rounded = np.clip(np.rint(values / step), -127, 127).astype(np.int8)
             self.products[key] = [
                 graph.add_tensor(name, values.shape, INT8, rounded, (step, 0)),
@@ -88,7 +90,7 @@ class Emitter:
         lost = mean_loss(weights, rounded * step, rows, seen)
         unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
         whole = np.clip(np.rint((bias + lost) / unit), -2 ** 31, 2 ** 31 - 1).astype(
-            TYPES[self.scheme.bias_type])
+            NUMPY[self.scheme.bias_type])
         name = graph.tensors[place]["name"]
         return [graph.add_tensor(name, weights.shape, INT8, rounded, (step, 0)),
                 graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole,
@@ -121,8 +123,8 @@ class Emitter:
         if key not in self.constants:
             values, limit = self.graph.constant(place), self.scheme.limit
             top = float(np.abs(values).max()) if values.size else 0.0
-            scale = scale or (float(np.float32(top / limit)) if top > 1e-6 else 1 / 128, 0)
-            steps = steps_of(values, *scale, limit=limit).astype(TYPES[self.scheme.type])
+            scale = scale or self.scheme.constant_scale(top)
+            steps = steps_of(values, *scale, limit=limit).astype(NUMPY[self.scheme.type])
             self.constants[key] = self.graph.add_tensor(
                 self.graph.tensors[place]["name"], values.shape, self.scheme.type, steps, scale)
         return self.constants[key]

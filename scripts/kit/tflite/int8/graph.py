@@ -1,6 +1,7 @@
 """A Model dict with the look-ups that a rewrite needs."""
 import numpy as np
 
+from kit.base.cli import UserError
 from kit.runtime import flatbuffer
 from kit.runtime.flatbuffer import FLOAT32, INT32
 
@@ -47,6 +48,26 @@ class Graph:
         """Tensor place -> the operator that writes it."""
         return {int(place): operator for operator in self.operators
                 for place in operator["outputs"]}
+
+    def place(self, *names):
+        """The place of the first of these tensors, which freeze named, that the converter kept;
+        UserError where it kept none."""
+        kept = [name for name in names if name in self.places]
+        if not kept:
+            raise UserError("the converter lost the tensor %s" % names[0])
+        return self.places[kept[0]]
+
+    def roles(self, signature):
+        """Place -> (number of the recurrence, name within a step), of all tensors of steps."""
+        scopes = {scope: number for number, item in enumerate(signature["steps"])
+                  for scope in item["scopes"] if scope}
+        found = {}
+        for place, tensor in enumerate(self.tensors):
+            name = tensor["name"]
+            ends = [at + 1 for at, letter in enumerate(name) if letter == "/"]
+            found.update((place, (scopes[name[:end]], name[end:])) for end in ends
+                         if name[:end] in scopes)
+        return found
 
     def moved(self, operator):
         """The place of what an operator of MOVES moves."""

@@ -45,23 +45,26 @@ from kit.runtime import flatbuffer
 from kit.tflite.int8.balance import balance
 from kit.tflite.int8.calibrate import observe
 from kit.tflite.int8.emit import emit
-from kit.tflite.int8.equalise import equalise
+from kit.tflite.int8.equalise import equalise, exact_candidates
 from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, Graph
 from kit.tflite.int8.relus import fuse_relus
 from kit.tflite.int8.scales import choose_scales
-from kit.tflite.int8.schemes import INT8_SCHEME
 
 FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION", "GATHER") + CONVOLUTIONS
 
 
-def quantized(model, signature, samples):
-    """The int8 Model dict of a float one; UserError names an operator that int8 cannot hold."""
-    graph, scheme = Graph(flatbuffer.merge_constants(model)), INT8_SCHEME
+def quantized(model, signature, samples, scheme):
+    """The integer Model dict of a float one; UserError names an operator that has no such kernel.
+
+    scheme : of kit.tflite.int8.schemes
+    """
+    graph = Graph(flatbuffer.merge_constants(model))
     fuse_relus(graph)
     refuse_unknown(graph, scheme)
     observed = observe(graph, signature, samples)
-    balance(graph, observed, signature)
-    fixed = equalise(graph, observed, signature)
+    balance(graph, observed, signature, scheme)
+    fixed = equalise(graph, observed, signature, scheme) if scheme.fine else exact_candidates(
+        graph, signature, scheme)
     observed = observe(graph, signature, samples)
     scales = choose_scales(graph, observed, signature, scheme, fixed)
     return emit(graph, observed, scales, scheme)
@@ -70,12 +73,14 @@ def quantized(model, signature, samples):
 def refuse_unknown(graph, scheme):
     for operator in graph.operators:
         kind = graph.kind(operator)
-        if kind not in FREE and kind not in MOVES and kind not in scheme.fixed:
+        known = kind in FREE or kind in MOVES or kind in scheme.fixed
+        if not known or kind in CONVOLUTIONS and not scheme.fine:
             name = graph.tensors[operator["outputs"][0]]["name"]
-            raise UserError("no int8 form: the operator %s at '%s' has no int8 kernel in 1.15; use "
-                            "float32 or dynamic" % (kind, name))
+            raise UserError("no %s form: the operator %s at '%s' has no %s kernel in %s; use "
+                            "float32 or dynamic"
+                            % (scheme.name, kind, name, scheme.name, scheme.kernels))
         if kind == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
             name = graph.tensors[operator["outputs"][0]]["name"]
-            raise UserError("no int8 form: '%s' is a product of two computed tensors, as attention "
-                            "is, and 1.15 has int8 products with constants alone; use float32 or "
-                            "dynamic" % name)
+            raise UserError("no %s form: '%s' is a product of two computed tensors, as attention "
+                            "is, and there are %s products with constants alone; use float32 or "
+                            "dynamic" % (scheme.name, name, scheme.name))

@@ -6,8 +6,9 @@ from kit.tflite.int8.ties import tied
 
 RIVALS = np.linspace(0.25, 1.0, 31)  # parts of the full range that are tried
 SEARCH_VALUES = 20000
+MOST_CUT = 1.4  # a joined part may reach so far beyond a range that an operator fixes
 SYMMETRIC_RATIO = 3.0  # a range is symmetric round zero when its sides differ by less
-SAME_RANGE = 1.4  # parts of a joined vector whose ranges differ by less share a scale as they are
+HEADROOM = 2.0  # of int16: faults leave the range that calibration saw, and a bit of 15 is little
 
 
 def choose_scales(graph, observed, signature, scheme, fixed):
@@ -18,10 +19,11 @@ def choose_scales(graph, observed, signature, scheme, fixed):
     """
     ties, consumers = tied(graph, signature), graph.consumers()
     ranges = ties.ranges(observed)
+    tops = {ties.find(place): ranges[place] for place in observed}
     fixed = {**_fixed_by_operators(graph, scheme), **fixed}
     joins = [operator for operator in graph.operators if graph.kind(operator) == "CONCATENATION"]
     for operator in joins:
-        _tie_joined(operator, ties, ranges, fixed)
+        _tie_joined(operator, ties, ranges, tops, fixed, scheme)
     joined = {ties.find(int(operator["outputs"][0])) for operator in joins}
     ends = {ties.find(graph.places[item["name"]])
             for item in data_of(signature["inputs"]) + data_of(signature["outputs"])
@@ -32,10 +34,11 @@ def choose_scales(graph, observed, signature, scheme, fixed):
         values = np.concatenate([observed[place].ravel() for place in members])
         readers = {graph.kind(operator) for place in members
                    for operator in consumers.get(place, ())}
-        scale = given[0] if given else best_scale(
+        scale = given[0] if given else scheme.scale(
             values, readers, whole=root in ends, symmetric=root in joined)
         scales.update((place, scale) for place in members)
-    _cap_addends(graph, ties, observed, scales, joined | {ties.find(place) for place in fixed})
+    if scheme.fine:
+        _cap_addends(graph, ties, observed, scales, joined | {ties.find(place) for place in fixed})
     return scales
 
 
@@ -67,17 +70,40 @@ def _shifts(graph, addition):
         graph.constant(int(place)) for place in addition["inputs"]))
 
 
-def _tie_joined(operator, ties, ranges, fixed):
-    """Tie the parts of a joined vector to it where their ranges are alike."""
+def _tie_joined(operator, ties, ranges, tops, fixed, scheme):
+    """Tie the parts of a joined vector to it where their ranges are alike, and within what an
+    operator fixes for one of them.
+
+    tops : root of a group -> its largest range, kept up to date
+    """
     out = int(operator["outputs"][0])
     parts = [int(place) for place in operator["inputs"] if int(place) in ranges]
-    held = {ties.find(place): place for place in fixed}
+    widest, held = max(ranges[part] for part in parts), {ties.find(place): place for place in fixed}
     for part in parts:
-        clash = ties.find(part) in held and ties.find(out) in held and (
-            fixed[held[ties.find(part)]] != fixed[held[ties.find(out)]])
-        if not clash and ranges[part] * SAME_RANGE > max(ranges[p] for p in parts):
+        roots = ties.find(part), ties.find(out)
+        top = max([widest] + [tops[root] for root in roots])
+        given = {fixed[held[root]] for root in roots if root in held}
+        if len(given) < 2 and ranges[part] * scheme.same_range > widest and all(
+                top < MOST_CUT * scale * scheme.limit for scale, _ in given):
             ties.tie(out, part)
             held = {ties.find(place): place for place in fixed}
+            tops[ties.find(out)] = top
+
+
+def widened(values, readers=(), whole=False, symmetric=False):
+    """(scale, zero point) of int16 for twice of what was seen, whatever reads it."""
+    top = float(np.abs(values).max())
+    return (float(np.float32(HEADROOM * top / 32767)) if top > 1e-6 else 1 / 32768), 0
+
+
+def symmetric_scale(top):
+    """(scale, zero point) of int8 whose last step is the largest value of a constant."""
+    return (float(np.float32(top / 127)) if top > 1e-6 else 1 / 128), 0
+
+
+def power_of_two(top):
+    """(scale, zero point) of int16 that holds a constant, and numbers such as 1 and 2 exactly."""
+    return (2.0 ** np.ceil(np.log2(top / 32767)) if top > 1e-6 else 1 / 32768), 0
 
 
 def best_scale(values, readers=(), whole=False, symmetric=False):

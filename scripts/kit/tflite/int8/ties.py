@@ -1,6 +1,4 @@
 """Tensors that must have one scale."""
-import re
-
 import numpy as np
 
 from kit.runtime.forms import states_of
@@ -39,11 +37,9 @@ class Ties:
 
 def tied(graph, signature):
     """What has one scale for certain: a state in and out, one role at every step, moved values."""
-    ties, roles = Ties(), {}
-    for place, tensor in enumerate(graph.tensors):
-        role = re.sub(r"/t\d{4}/", "/", tensor["name"])
-        if role != tensor["name"]:
-            ties.tie(roles.setdefault(role, place), place)
+    ties, first = Ties(), {}
+    for place, role in graph.roles(signature).items():
+        ties.tie(first.setdefault(role, place), place)
     for before, after in zip(states_of(signature["inputs"]), states_of(signature["outputs"])):
         ties.tie(graph.places[before["name"]], graph.places[after["name"]])
     for operator in graph.operators:
