@@ -31,6 +31,7 @@ from kit.record.timeline import DAY_S
 from kit.record.windows import fit_scaler, model_input, read_scaler, scaler_to_json
 from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
+from kit.runtime.runtimes import RUNTIMES
 from kit.runtime.streamed import streamed
 from kit.source.parts import UNSET, Reader, read_source
 
@@ -162,8 +163,8 @@ def main(argv):
     write_json(os.path.join(args.out, "detectors.json"), {name: detector})
     write_json(os.path.join(args.out, "scaler.json"), scaler_to_json(scaler))
     print("%s: threshold %.3g for %g false alarms a day, fitted with %s on %s of normal operation"
-          % (name, detector["threshold"], params["evaluate"]["false_alarms_per_day"], runtime,
-             counted(len(record.time), "sample")))
+          % (name, detector["threshold"], params["evaluate"]["false_alarms_per_day"],
+             RUNTIMES[runtime].name, counted(len(record.time), "sample")))
 
 
 if __name__ == "__main__":
