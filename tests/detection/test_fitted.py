@@ -73,8 +73,8 @@ def test_a_damaged_detector_is_refused_by_key(fitted, tmp_path, key, value, sent
 
 def test_a_missing_key_and_another_number_of_channels_are_named(fitted, tmp_path):
     lacking = copy.deepcopy(fitted)
-    del lacking["residual"]["precisions"]
-    with pytest.raises(UserError, match="the key step_int8.residual.precisions is missing"):
+    del lacking["residual"]["inverse_covariances"]
+    with pytest.raises(UserError, match="the key step_int8.residual.inverse_covariances is missing"):
         read_detector(written(tmp_path, lacking), "step_int8", CHANNELS)
     with pytest.raises(UserError, match="channels is 2; 3 are scored"):
         read_detector(written(tmp_path, fitted), "step_int8", 3)

@@ -22,11 +22,11 @@ def test_mahalanobis_distance_is_the_known_one():
     known = ~np.isnan(residual).any(axis=1)
     fitted = fitting.fit_residuals(residual[known], state[known], ONE_REGIME)
     alone, distance = scores.standardise(fitted, residual[known], state[known])
-    precision = np.linalg.inv(0.01 * MIX.T @ MIX)
-    expected = np.einsum("nc,cd,nd->n", residual[known], precision, residual[known])
+    inverse = np.linalg.inv(0.01 * MIX.T @ MIX)
+    expected = np.einsum("nc,cd,nd->n", residual[known], inverse, residual[known])
     assert np.corrcoef(distance, expected)[0, 1] > 0.99
     assert distance.mean() == pytest.approx(CHANNELS, rel=0.02)
-    expected_alone = residual[known] @ precision / np.sqrt(np.diag(precision))
+    expected_alone = residual[known] @ inverse / np.sqrt(np.diag(inverse))
     assert np.corrcoef(alone[:, 0], expected_alone[:, 0])[0, 1] > 0.99
     assert alone.std(axis=0) == pytest.approx(np.ones(CHANNELS), rel=0.05)
 
@@ -66,7 +66,7 @@ def test_variance_of_a_floor_is_shared_between_residual_and_covariance():
     fitted = fitting.fit_residuals(residual, state, centres)
     # half the variance of the first is seen, half is the floor; of the second all is the floor
     assert np.exp(fitted["log_scale"]) == pytest.approx(fitting.FLOOR * np.sqrt([2, 1]), rel=0.02)
-    assert fitted["precisions"][0] == pytest.approx(np.eye(2), abs=0.05)
+    assert fitted["inverse_covariances"][0] == pytest.approx(np.eye(2), abs=0.05)
 
 
 @pytest.mark.parametrize("shape", [0.0, 0.2, 0.4])
@@ -158,10 +158,10 @@ def test_short_records_can_be_fitted():
     assert np.isfinite(detector["threshold"]) and np.isfinite(found).all()
 
 
-def test_a_statistic_that_never_varies_has_a_precision():
+def test_a_statistic_that_never_varies_has_an_inverse_covariance():
     still = np.zeros((50, 1))
     fitted = fitting.fit_residuals(still, still, still[:1])
-    assert np.isfinite(fitted["precisions"]).all() and (fitted["precisions"] > 0).all()
+    assert np.isfinite(fitted["inverse_covariances"]).all() and (fitted["inverse_covariances"] > 0).all()
 
 
 # ---- what is normal

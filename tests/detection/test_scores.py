@@ -26,12 +26,12 @@ def scored(detector, samples, forecasts):
 
 def test_imputed_sample_has_the_distance_of_its_observed_part():
     covariance = MIX.T @ MIX
-    precision = np.linalg.inv(covariance)[None]
+    inverse = np.linalg.inv(covariance)[None]
     z = np.array([[1.0, np.nan, -2.0], [np.nan, np.nan, np.nan]])
-    filled = scores.impute(z, precision, np.zeros(2, int))
+    filled = scores.impute(z, inverse, np.zeros(2, int))
     seen = z[0, [0, 2]]
     expected = seen @ np.linalg.inv(covariance[np.ix_([0, 2], [0, 2])]) @ seen
-    assert filled[0] @ precision[0] @ filled[0] == pytest.approx(expected)
+    assert filled[0] @ inverse[0] @ filled[0] == pytest.approx(expected)
     assert filled[0, [0, 2]].tolist() == [1, -2]
     assert filled[1].tolist() == [0, 0, 0]
 

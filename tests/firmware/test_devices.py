@@ -92,7 +92,7 @@ def odd_detector(detector):
     fitted["tails"] = [dict(tail, shape=0.1) for tail in fitted["tails"]]
     fitted["tails"][1]["scale"] = 1e12  # what is beyond is next to nothing
     fitted["tails"][2]["shape"] = 0.0
-    fitted.update(log_scale=[100.0, -100.0, 0.0], precisions=[fitted["precisions"][0]] * 3,
+    fitted.update(log_scale=[100.0, -100.0, 0.0], inverse_covariances=[fitted["inverse_covariances"][0]] * 3,
                   centres=[[9.0] * channels, [0.0] * channels, [-9.0] * channels])
     gone = {"knots": [0.0, 1.0], "decades": [0.0, 1.0], "shape": 0.1, "scale": 1.0}
     return dict(detector, residual=fitted, missing={"tails": [gone]})

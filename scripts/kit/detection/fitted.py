@@ -25,7 +25,7 @@ ARRAYS = {
     "": {"weights": "S"},
     "residual": {
         "location": "C", "log_scale": "C", "state_weights": "PC", "state_low": "P",
-        "state_high": "P", "centres": "KC", "precisions": "KCC", "powers": "J", "weights": "J",
+        "state_high": "P", "centres": "KC", "inverse_covariances": "KCC", "powers": "J", "weights": "J",
         "clip": "C", "norms": "JC"},
     "plane": {"matrix": "CC"}, "level": {"matrix": "CC"},
 }

@@ -40,7 +40,7 @@ def fit_normal(train, validation, options):
     """
     filled = hold_last(train)[::-(-len(train) // AT_MOST)].astype(float)
     normal = {"centres": fit_centres(validation, options["regimes"]),
-              "level": shrunk_precision(filled, np.full(filled.shape[1], FLOOR ** 2))}
+              "level": shrunk_inverse(filled, np.full(filled.shape[1], FLOOR ** 2))}
     if filled.shape[1] > 1:
         axes = fit_pca(filled, options["pca_variance"])
         normal["plane"] = np.eye(len(axes)) - axes @ axes.T
@@ -149,8 +149,8 @@ def fit_residuals(residual, state, centres):
     regime = nearest(state[:, :channels], centres)
     own = [regime == k for k in range(len(centres))]
     rows = [mask if mask.sum() >= 10 * channels else slice(None) for mask in own]
-    fitted["precisions"] = np.stack([
-        shrunk_precision(z[chosen], floor[chosen].mean(axis=0)) for chosen in rows])
+    fitted["inverse_covariances"] = np.stack([
+        shrunk_inverse(z[chosen], floor[chosen].mean(axis=0)) for chosen in rows])
     return fitted
 
 
@@ -186,7 +186,7 @@ def log_slopes(state, squares):
     return np.linalg.solve(gram, features.T @ target) / spread[:, None]
 
 
-def shrunk_precision(z, floor):
+def shrunk_inverse(z, floor):
     """Inverse of the covariance of z (n, C), shrunk (Ledoit & Wolf 2004), plus variances (C,)."""
     from sklearn.covariance import ledoit_wolf
 

@@ -189,9 +189,9 @@ def standardise(detector, residual, state):
         np.clip(state, detector["state_low"], detector["state_high"]), detector["state_weights"]))
     z = (residual - detector["location"]) / scale
     regime = nearest(state[:, :z.shape[1]], detector["centres"])
-    z = impute(z, detector["precisions"], regime)
-    pulled = sum(z[:, c, None] * detector["precisions"][regime, c] for c in range(z.shape[1]))
-    alone = pulled / np.sqrt(np.diagonal(detector["precisions"], axis1=1, axis2=2))[regime]
+    z = impute(z, detector["inverse_covariances"], regime)
+    pulled = sum(z[:, c, None] * detector["inverse_covariances"][regime, c] for c in range(z.shape[1]))
+    alone = pulled / np.sqrt(np.diagonal(detector["inverse_covariances"], axis1=1, axis2=2))[regime]
     return alone, sum((z * pulled).T)
 
 
@@ -208,16 +208,16 @@ def nearest(points, centres):
     return np.argmin(distances, axis=0)
 
 
-def impute(z, precisions, regime):
+def impute(z, inverse_covariances, regime):
     """Put the expected value given the others where z (n, C) is NaN.
 
     The squared distance of the filled sample is then that of its observed part alone.
     """
     filled = z.copy()
     for row in np.flatnonzero(np.isnan(z).any(axis=1)):
-        gone, precision = np.isnan(z[row]), precisions[regime[row]]
-        pull = precision[np.ix_(gone, ~gone)] @ z[row, ~gone]
-        filled[row, gone] = -np.linalg.solve(precision[np.ix_(gone, gone)], pull)
+        gone, inverse = np.isnan(z[row]), inverse_covariances[regime[row]]
+        pull = inverse[np.ix_(gone, ~gone)] @ z[row, ~gone]
+        filled[row, gone] = -np.linalg.solve(inverse[np.ix_(gone, gone)], pull)
     return filled
 
 

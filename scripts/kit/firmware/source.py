@@ -196,16 +196,16 @@ static void NAME_run(NAME_state *s)
 def constants(scaler, detector):
     """The fitted numbers as constants, by the names that c/scorer.c and c/stream.c use."""
     fitted, kinds = detector["residual"], ladders(detector)
-    precisions = np.array(fitted["precisions"], float)
+    inverse_covariances = np.array(fitted["inverse_covariances"], float)
     tails = fitted["tails"] + detector["missing"]["tails"] + [
         tail for kind in kinds for tail in detector[kind]["tails"]]
     knots = max(len(tail["knots"]) for tail in tails)
     lines = [doubles("NAME_mean", scaler.mean), doubles("NAME_std", scaler.std)]
     lines += [reals("NAME_" + key, fitted[key]) for key in (
         "location", "log_scale", "state_low", "state_high", "state_weights", "centres",
-        "precisions", "weights", "clip", "norms")]
+        "inverse_covariances", "weights", "clip", "norms")]
     lines += [
-        reals("NAME_spreads", np.sqrt(np.diagonal(precisions, axis1=1, axis2=2))),
+        reals("NAME_spreads", np.sqrt(np.diagonal(inverse_covariances, axis1=1, axis2=2))),
         reals("NAME_units", np.maximum(np.array(fitted["clip"], float) / LIGHT, 1)),
         "static const uint8_t NAME_squared[%d] = {%s};" % (
             len(fitted["powers"]), ", ".join(str(int(p == 2)) for p in fitted["powers"])),

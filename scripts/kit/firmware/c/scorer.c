@@ -74,9 +74,9 @@ static int NAME_nearest(const NAME_real *expected)
 }
 
 
-/* Put the expected value given the others where there is no residual: precision[gone][gone] z =
-   -precision[gone][known] z, by elimination; the matrix is positive definite. */
-static void NAME_impute(NAME_real *z, const uint8_t *known, const NAME_real (*precision)[C])
+/* Put the expected value given the others where there is no residual: inverse[gone][gone] z =
+   -inverse[gone][known] z, by elimination; the matrix is positive definite. */
+static void NAME_impute(NAME_real *z, const uint8_t *known, const NAME_real (*inverse)[C])
 {
     NAME_real rows[C][C + 1];
     int gone[C], n = 0, i, j, k;
@@ -88,9 +88,9 @@ static void NAME_impute(NAME_real *z, const uint8_t *known, const NAME_real (*pr
         rows[i][n] = R(0.0);
         for (j = 0; j < C; j++)
             if (known[j])
-                rows[i][n] -= precision[gone[i]][j] * z[j];
+                rows[i][n] -= inverse[gone[i]][j] * z[j];
         for (j = 0; j < n; j++)
-            rows[i][j] = precision[gone[i]][gone[j]];
+            rows[i][j] = inverse[gone[i]][gone[j]];
     }
     for (i = 0; i < n; i++)
         for (j = i + 1; j < n; j++) {
@@ -184,12 +184,12 @@ static NAME_real NAME_residual(NAME_state *s, const float *sample, const uint8_t
     for (c = 0; c < C; c++)
         z[c] = known[c] ? NAME_limited(((NAME_real)sample[c] - s->forecast[c] - NAME_location[c])
             / NAME_scale(features, c), -R(1.0e9), R(1.0e9)) : R(0.0);  /* no sum overflows */
-    NAME_impute(z, known, NAME_precisions[regime]);
+    NAME_impute(z, known, NAME_inverse_covariances[regime]);
     for (c = 0; c < C; c++) {
         NAME_real pulled = R(0.0);
 
         for (i = 0; i < C; i++)
-            pulled += z[i] * NAME_precisions[regime][i][c];
+            pulled += z[i] * NAME_inverse_covariances[regime][i][c];
         alone[c] = pulled / NAME_spreads[regime][c];
         distance += z[c] * pulled;
         now = NAME_most(now, NAME_magnitude(alone[c] / NAME_units[c]));
