@@ -320,8 +320,10 @@ def shapes(network, steps):
 
 def any_length(network):
     """Whether all layers hold for sequences of any length, as recurrent and pointwise ones do."""
-    sizes = shapes(network, None)
-    return len(network.inputs) == 1 and all(
+    inputs = [item._replace(shape=(None,) + tuple(item.shape[1:])) if item.timed else item
+              for item in network.inputs]
+    sizes = shapes(network._replace(inputs=inputs), None)
+    return len(network.inputs) == len(network.outputs) == 1 and all(
         KINDS[node.layer.kind].any_length for node in network.nodes
         if any(None in sizes[value] for value in node.inputs))
 

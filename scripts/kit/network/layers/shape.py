@@ -64,8 +64,10 @@ class Reshape(Kind):
 
 def reshaped(keras, value, item):
     """Keras' layer, and its output, that shapes each step (n, T, ...) to an item."""
+    known = tuple(-1 if size is None else size for size in item)
     layer = keras.layers.Lambda(lambda x: keras.backend.reshape(
-        x, (-1, keras.backend.shape(x)[1]) + item), output_shape=(None,) + item)
+        x, (keras.backend.shape(x)[0], keras.backend.shape(x)[1]) + known),
+        output_shape=(None,) + item)
     return layer, layer(value)
 
 

@@ -214,6 +214,8 @@ class TimeDistributed(StepByStep):
     def window(self, call):
         """All steps of all windows as one batch of the inner layer."""
         tf, (kind, inner) = call.ops.tf, self.inner(call.layer)
+        if inner.kind in ON_LAST_AXIS and len(call.before) == 2:  # of vectors: that is the last
+            return kind.window(call._replace(layer=inner))
         sizes, after = [size[1:] for size in call.sizes], call.after[1:]
         rows = [tf.reshape(x, (-1,) + tuple(size), name="steps_as_batch")
                 for x, size in zip(call.tensors, sizes)]
