@@ -373,7 +373,7 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "bidirectional_sequences", "bidirectional_ave_gru", "lstm_relu", "dense_before",
         "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice", "skip", "tabular_beside",
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
-        "global_average", "depthwise", "embedding", "time_distributed_model",
+        "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after"]
 
 
@@ -453,8 +453,12 @@ def known_jobs():
 
 
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
+NO_KERNEL = {("conv_causal", "window", "int8"): "PAD", ("conv_dilated", "window", "int8"): "PAD",
+             ("conv_pool", "window", "int8"): "PAD", ("crnn", "window", "int16x8"): "CONV_2D",
+             ("depthwise", "window", "int16x8"): "CONV_2D"}
 CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
-          for precision in ("int8", "int16x8") if form != "fused"]
+          for precision in ("int8", "int16x8") if form != "fused"
+          and (name, form, precision) not in NO_KERNEL]
 CASES += [(name, form, "dynamic") for name in ("lstm_wide", "stack_2", "gru")
           for form in forms(ZOO[name][0])]
 # Those that are loops; the pieces of several stand in the first lines.
@@ -471,6 +475,14 @@ CASES += [(name, "loop", "float32") for name in LOOPS]
 CASES += [(name, "loop", "int8") for name in LOOPS if name in INT8]
 REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")
            if form not in forms(ZOO[name][0])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, form, precision", sorted(NO_KERNEL))
+def test_what_no_integer_kernel_holds_is_named(saved, known_jobs, name, form, precision):
+    words = NO_KERNEL[name, form, precision]
+    with pytest.raises(UserError, match="no %s form: .*%s" % (precision, words)):
+        convert.convert(job(saved(name), known_jobs), form, precision)
 
 
 @pytest.mark.parametrize("name,form,precision", CASES)

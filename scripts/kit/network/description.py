@@ -320,12 +320,14 @@ def shapes(network, steps):
 
 def any_length(network):
     """Whether all layers hold for sequences of any length, as recurrent and pointwise ones do."""
-    inputs = [item._replace(shape=(None,) + tuple(item.shape[1:])) if item.timed else item
-              for item in network.inputs]
-    sizes = shapes(network._replace(inputs=inputs), None)
-    return len(network.inputs) == len(network.outputs) == 1 and all(
-        KINDS[node.layer.kind].any_length for node in network.nodes
-        if any(None in sizes[value] for value in node.inputs))
+    found = [(None,) + tuple(item.shape[1:]) if item.timed else item.shape
+             for item in network.inputs]
+    for node in network.nodes:
+        kind, given = KINDS[node.layer.kind], [found[value] for value in node.inputs]
+        if any(None in shape for shape in given) and not kind.any_length:
+            return False
+        found += kind.shapes(node.layer, given)
+    return len(network.inputs) == len(network.outputs) == 1 and network.inputs[0].timed
 
 
 def masked(network):

@@ -36,7 +36,7 @@ class Emitter:
         if kind == "FULLY_CONNECTED":
             inputs = self._product(*inputs)
         elif kind in CONVOLUTIONS:
-            inputs = self._convolution(*inputs)
+            inputs = self._convolution(kind, *inputs)
         elif kind == "GATHER":  # rows of a table, by whole numbers
             inputs[0] = self._constant(inputs[0], self.scales[int(operator["outputs"][0])])
         elif kind == "CONCATENATION":
@@ -62,7 +62,7 @@ class Emitter:
             self.products[key] = self._product_constants(*key)
         return [source] + self.products[key]
 
-    def _convolution(self, source, kernel, bias):
+    def _convolution(self, kind, source, kernel, bias):
         """Places of a convolution's input, kernel and bias, rounded to nearest."""
         graph, scale = self.graph, self.scales.get(source, (1 / 128, 0))
         if source not in self.scales:  # the zero state
@@ -74,10 +74,14 @@ class Emitter:
             unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
             whole = np.rint(graph.constant(bias) / unit).astype(NUMPY[self.scheme.bias_type])
             rounded = np.clip(np.rint(values / step), -127, 127).astype(np.int8)
+            axis = 0 if kind == "CONV_2D" else 3  # 1.15 reads a scale for each channel
             self.products[key] = [
-                graph.add_tensor(name, values.shape, INT8, rounded, (step, 0)),
-                graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole,
-                                 (unit, 0))]
+                graph.add_tensor(name, values.shape, INT8, rounded),
+                graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole)]
+            for place, value, along in zip(self.products[key], (step, unit), (axis, 0)):
+                graph.tensors[place]["quantization"] = {
+                    "scale": np.full(len(whole), value, np.float32),
+                    "zero_point": np.zeros(len(whole), np.int64), "quantized_dimension": along}
         return [source] + self.products[key]
 
     def _product_constants(self, place, bias, scale):

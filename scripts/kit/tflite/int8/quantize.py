@@ -79,6 +79,10 @@ def refuse_unknown(graph, scheme):
             raise UserError("no %s form: the operator %s at '%s' has no %s kernel in %s; use "
                             "float32 or dynamic"
                             % (scheme.name, kind, name, scheme.name, scheme.kernels))
+        if kind == "PAD" and scheme.name == "int8":
+            name = graph.tensors[operator["outputs"][0]]["name"]
+            raise UserError("no int8 form: '%s' is padded, and 1.15's int8 kernel of PAD computes "
+                            "something else, without a word; use int16x8, float32 or dynamic" % name)
         if kind == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
             name = graph.tensors[operator["outputs"][0]]["name"]
             raise UserError("no %s form: '%s' is a product of two computed tensors, as attention "
