@@ -52,7 +52,7 @@ def test_two_commits_are_compared_without_any_cache(built, tmp_path):
     """What a colleague sees who has the git history alone."""
     work, clone = tmp_path / "work", tmp_path / "clone"
     sh(tmp_path, "git", "clone", "-q", str(built), str(work))
-    metrics = work / "reports" / "evaluate" / "metrics.json"
+    metrics = work / "reports" / "evaluate" / "headline.json"
     values = json.loads(metrics.read_text())
     values["keras"]["vus_pr"] = 0.125
     metrics.write_text(json.dumps(values, indent=2))
