@@ -18,7 +18,8 @@ PAGES = [os.path.join(ROOT, "README.md")] + sorted(glob.glob(os.path.join(ROOT, 
 
 ELSEWHERE = {
     "make all": ".ci/run, in a clone", "make test": ".ci/run", "make runtimes": ".ci/run",
-    "make bench": "test_bench.py has its parts", "sh scripts/run test tests/faults": "make test", "make soak": "test_endurance.py has a short one",
+    "sh scripts/run test tests/f": "make test",  # faults, fuzz
+    "make bench": "test_bench.py has its parts", "make soak": "test_endurance.py has a short one",
     "make firmware-report": "firmware/test_devices.py has its parts",
     "dvc exp run --queue": "test_pipeline.py", "dvc queue start": "test_pipeline.py",
     "dvc remote add": "test_remote.py", "dvc push": "test_remote.py", "dvc pull": "test_remote.py",
