@@ -174,7 +174,14 @@ def limit_cases(bench, folder):
             cases += [Case("%s %s, %s" % (words, form, precision), form, (LITERT.venv, 0), "live",
                            {"path": path, "runtime": LITERT.package, "at_once": at_once})
                       for words, at_once in (("stream", 500), ("live", 1))]
-    return cases
+    return cases + [pieces_case(precision, folder) for precision in ("float32", "int8", "int16x8")]
+
+
+def pieces_case(precision, folder):
+    """A step file as detect runs it over a log."""
+    path = os.path.abspath(os.path.join(folder, "step_%s.tflite" % precision))
+    return Case("stream in pieces step, %s" % precision, "step", (LITERT.venv, 0), "live",
+                {"path": path, "runtime": LITERT.package, "at_once": 500, "in_pieces": True})
 
 
 def compiled(bench):

@@ -20,6 +20,7 @@ out  the .tflite, and beside it a .json with what a device programmer needs: nam
 form       window  a fixed number of steps in, forecast out, each window from the zero state
            loop    as window, of any length: a WHILE over the steps, in a fraction of the memory
            step    one sample and the states in, output and new states out: any length
+           chunk   as step, 50 samples of a stream at a call (any number where the runtime resizes)
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
 precision  float32, dynamic (int8 weights), int8 (everything), int16x8 (int8 weights, everything else
@@ -39,7 +40,7 @@ from kit.base.cli import (
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
-from kit.network.possible import explained, window_steps
+from kit.network.possible import check_chunk, explained, window_steps
 from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.flatbuffer import merge_constants
@@ -80,7 +81,7 @@ def main(argv):
     form, precision = form_and_precision(args)
     if not args.output.endswith(".tflite"):
         raise UserError("%s: the output's name must end in .tflite" % args.output)
-    if args.c_array and not FORMS[form].streams:
+    if args.c_array and form != "step":
         raise UserError("--c-array writes the step form, not the %s form" % form)
     job = job_of(args)
     data, facts = convert(job, form, precision)
@@ -244,6 +245,7 @@ def convert(job, form, precision):
     """
     from kit.network import parity
     from kit.tflite import toco
+    from kit.tflite.loop import AT_ONCE, Step, chunked
     from kit.tflite.precisions import MAKERS
 
     if PRECISIONS[precision].calibrated and job.calibration is None:
@@ -258,8 +260,12 @@ def convert(job, form, precision):
         if form == "loop":
             model, signature = looped(job, precision, folder)
         else:
+            if form == "chunk":
+                check_chunk(job.network, job.source)
             pb_path, signature = frozen_source(job, form, folder)
             model = MAKERS[precision](pb_path, signature, job.calibration)
+            if form == "chunk":
+                model, signature = chunked(Step(merge_constants(model), signature), AT_ONCE)
     data = toco.packed(model, signature)
     facts = toco.facts(data, form, precision, signature)
     facts["source"] = os.path.basename(os.path.normpath(job.source))
