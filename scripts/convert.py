@@ -74,6 +74,8 @@ def main(argv):
         return print("\n".join(explained(network, args.window_steps, args.source)))
     if args.output is None:
         raise UserError("say with -o which file to write (with --form all which folder)")
+    if args.c_golden and not args.c_array:
+        raise UserError("--c-golden goes into the header that --c-array FILE.h names")
     if args.form == "all":
         if args.c_array:
             raise UserError("--c-array writes one step file, not the table; give it --form step")
@@ -84,13 +86,17 @@ def main(argv):
     if args.c_array and form != "step":
         raise UserError("--c-array writes the step form, not the %s form" % form)
     job = job_of(args)
+    if args.c_golden and len(job.network.data) > 1:
+        raise UserError("%s: no golden stream: the model has %d inputs"
+                        % (args.source, len(job.network.data)))
     data, facts = convert(job, form, precision)
-    write(args.output, data, facts, job.reference)
+    golden = write(args.output, data, facts, job.reference)
     print("%s: %s" % (args.output, summary(facts)), file=sys.stderr)
     if args.c_array:
         from kit.tflite.carray import header
 
-        write_text(args.c_array, header(data, facts, args.c_array))
+        write_text(args.c_array, header(data, facts, args.c_array,
+                                        golden if args.c_golden else None))
 
 
 def arguments(argv):
@@ -115,6 +121,8 @@ def arguments(argv):
                        "%s %g" % (precision.name, precision.bound)
                        for precision in PRECISIONS.values() if precision.name != EXACT))
     p.add_argument("--c-array", metavar="FILE.h", help="write the step form as a C header too")
+    p.add_argument("--c-golden", action="store_true", help="with the golden stream in the header, "
+                   "and a function that runs it")
     return p.parse_args(argv)
 
 
@@ -183,17 +191,19 @@ def signature_of(pb_path):
 
 
 def write(path, data, facts, reference):
-    """The .tflite, its .json, and a golden stream of the runtime that proved it."""
+    """The .tflite, its .json, and a golden stream of the runtime that proved it, which is given back.
+    """
     from kit.runtime.golden import golden_stream
     from kit.runtime.interpreter import Model
 
     model, stem = Model(data), os.path.splitext(path)[0]
-    written = {path: data, stem + ".json": json_text(facts)}
+    written, stream = {path: data, stem + ".json": json_text(facts)}, None
     if len(model.inputs) == len(model.state) + 1:  # of several inputs there is none
         stream = golden_stream(model, facts["precision"], reference.inputs(model.form))
         written[stem + ".golden.json"] = json_text(dict(
             {"file": os.path.basename(path), "sha256": facts["sha256"]}, **stream))
     write_together(written)
+    return stream
 
 
 def summary(facts):
