@@ -303,10 +303,14 @@ def test_what_evaluate_did_not_write_is_left_out_with_a_sentence(tmp_path):
 def test_a_table_of_runtimes_is_shown_when_given(folder, page):
     (folder / "runtimes.json").write_text(json.dumps([{"file": "step_int8.tflite", "runtimes": {
         "tf 1.15.5": {"status": "ok", "max_of_std": 0.0},
-        "litert": {"status": "ok", "max_of_std": 0.081},
+        "litert": {"status": "ok", "max_of_std": 0.081, "decisions": {
+            "to_first": {"alarms_same": 4, "alarms_gained": 0, "alarms_lost": 1}, "to_keras": {
+                "alarms_same": 5, "alarms_gained": 2, "alarms_lost": 0}, "margin": 0.003,
+            "largest_difference": 0.04}},
         "tflm": {"status": "refused", "says": "node->inputs->size != 24"}}}]))
     shown = make(folder, "--runtimes", str(folder / "runtimes.json"))
     assert ["step_int8.tflite", "0", "0.081", "refused"] in shown.rows
+    assert ["step_int8.tflite, litert", "5", "2", "0", "0.003", "0.04"] in shown.rows
     assert "step_int8.tflite, tflm: node->inputs->size != 24" in shown.text
     assert "make runtimes" in page.text and "make runtimes" not in shown.text
 
