@@ -54,8 +54,9 @@ class Here:
 @pytest.fixture
 def models(monkeypatch):
     """Files by their names: keras.h5, frozen.pb, window.tflite of 4 samples and step.tflite."""
+    known = {}
     monkeypatch.setattr(forecasts, "tflite_model", lambda path: Sums(path.split(".")[0]))
-    monkeypatch.setattr(forecasts, "loaded", lambda path, kind: Sums(kind))
+    monkeypatch.setattr(forecasts, "loaded", lambda path, kind: known.setdefault(path, Sums(kind)))
     monkeypatch.setattr(forecasts, "BLOCK", 5)
     monkeypatch.setattr(forecasts, "BATCH", 2)
     return ["keras.h5", "frozen.pb", "window.tflite", "step.tflite"]
