@@ -24,7 +24,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from kit.base.cli import UserError, counted, parser, run, write_text
 from kit.base.digest import sha256
-from verify import find
+from kit.rebuild.clones import find
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 

@@ -44,7 +44,10 @@ class Restless(Filter):
         return np.array(found, np.float32)[:, None]
 
 
-def result(model, record=walk(500, 1), total=12000):
+RECORD = walk(500, 1)
+
+
+def result(model, record=RECORD, total=12000):
     test = Soak(model, Filter(model.keep), record, total)
     phases = [test.piece() for _ in range(test.pieces)]
     assert sorted(set(phases), key=PHASES.index) == list(PHASES)
