@@ -61,8 +61,8 @@ def test_int16_forecasts_and_states_are_those_of_the_file(kind, tmp_path):
     states = "typedef struct { %s } NAME_states;\n" % " ".join(
         "int16_t %s[%d];" % pair for pair in zip(network.state_names(step), outs[1:]))
     own = made.constants + "\n" + made.function
-    text = "#include <stdint.h>\n#include <string.h>\n" + states + pieces.called(
-        source.LIBRARIES["int16"], own) + "\n" + own + MAIN % (ends[0].size, outs[0])
+    text = "#include <stdint.h>\n#include <string.h>\n" + states + source.library(
+        "int16", own) + "\n" + own + MAIN % (ends[0].size, outs[0])
     write(tmp_path, "network.c", pieces.named(text, "probe"))
     devices.tool(["gcc", "-std=c99", "-O2"] + WARNINGS + ["network.c", "-o", "network"],
                  str(tmp_path))
