@@ -22,6 +22,7 @@ import numpy as np
 
 from kit.base.cli import UserError, json_text, parser, progress, read_json, run, write_together
 from kit.bench import contenders
+from kit.bench.weights import one_lstm, write_weights
 from kit.bench.worker import ROOT, Refused, Worker
 from kit.network.description import read_network
 from kit.record.samples import read_samples
@@ -84,22 +85,11 @@ def arguments(argv):
     return p.parse_args(argv)
 
 
-def one_lstm(network, path):
-    """(LSTM, Dense) of the network; UserError when it is another one."""
-    kinds = [layer.kind for layer in network.layers]
-    if kinds != ["LSTM", "Dense"]:
-        raise UserError("%s: the peers are written for one LSTM and one Dense layer, not for %s"
-                        % (path, ", ".join(kinds)))
-    return network.layers
-
-
 def prepared(args, layers, scratch):
     """Weights and inputs where every process finds them."""
-    lstm, dense = layers
+    lstm, _ = layers
     weights = os.path.join(scratch, "weights.npz")
-    np.savez(weights, kernel=lstm.weights["kernel"], recurrent=lstm.weights["recurrent"],
-             bias=lstm.weights["bias"], dense=dense.weights["kernel"],
-             dense_bias=dense.weights["bias"])
+    write_weights(layers, weights)
     steps = read_json(os.path.join(args.models, "window_float32.json"))["inputs"][0]["shape"][1]
     samples = read_samples(args.record, args.scaler, len(lstm.weights["kernel"]), steps)
     bench = Bench(weights, steps, samples.windows(WINDOWS), samples.stream[:STREAM], scratch)
