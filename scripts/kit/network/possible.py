@@ -38,9 +38,11 @@ def check_window(network, steps, path):
     if total > MOST_STEPS:
         others = [form for form in FORMS if form != "window" and not why_not(
             network, form, steps, path)]
+        way = "use the %s form" % " or the ".join(others) if others else (
+            "take shorter windows, as there is no other form")
         raise UserError("%s: no window form: %d steps of its recurrent layers would be unrolled, "
-                        "and the converter takes the square of their number; up to %d are; use "
-                        "the %s form" % (path, total, MOST_STEPS, " or the ".join(others)))
+                        "and the converter takes the square of their number; up to %d are; %s"
+                        % (path, total, MOST_STEPS, way))
 
 
 def check_step(network, path):
