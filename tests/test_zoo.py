@@ -374,7 +374,8 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice", "skip", "tabular_beside",
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
         "global_average", "depthwise", "time_distributed_model",
-        "stacked_cells", "backward_layer", "reshape_first", "conv_after"]
+        "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
+        "embedding_masked", "masking", "masking_other_value", "masking_bidirectional", "layer_norm"]
 
 
 def stateful():
@@ -453,9 +454,7 @@ def known_jobs():
 
 
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
-NO_KERNEL = {("conv_causal", "window", "int8"): "PAD", ("conv_dilated", "window", "int8"): "PAD",
-             ("conv_pool", "window", "int8"): "PAD", ("crnn", "window", "int16x8"): "CONV_2D",
-             ("depthwise", "window", "int16x8"): "CONV_2D"}
+NO_KERNEL = {("layer_norm", form, "int16x8"): "RSQRT" for form in ("window", "step")}
 CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
           for precision in ("int8", "int16x8") if form != "fused"
           and (name, form, precision) not in NO_KERNEL]

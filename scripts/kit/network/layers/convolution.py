@@ -9,6 +9,7 @@ from kit.base.cli import UserError
 from kit.network.layers.activations import activation
 from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
 from kit.network.layers.recurrent import LSTM
+from kit.network.roles import note
 
 ONE_DIMENSION, TWO_DIMENSIONS = "(steps, channels)", "(rows, columns, channels)"
 
@@ -295,11 +296,12 @@ class Conv2D(Kind):
         return layer.options["kernel"] + (shape[-1], layer.options["filters"])
 
     def window(self, call):
-        options, width = call.layer.options, call.after[-1]
-        return call.ops.convolution(
-            call.tensor, call.layer.weights["kernel"],
-            call.layer.weights.get("bias", np.zeros(width, np.float32)), options["strides"],
-            options["padding"], options["dilation"], options["activation"])
+        layer, options = call.layer, call.layer.options
+        bias = layer.weights.get("bias", np.zeros(call.after[-1], np.float32))
+        return call.ops.convolution_of(
+            layer.weights["kernel"], bias, options["strides"], options["padding"],
+            options["dilation"], options["activation"], "convolution",
+            depthwise=layer.kind == "DepthwiseConv2D")(call.tensor)
 
 
 class SeparableConv2D(Conv2D):
@@ -328,13 +330,6 @@ class DepthwiseConv2D(Conv2D):
 
     def kernel_shape(self, layer, shape):
         return layer.options["kernel"] + (shape[-1], layer.options["depth"])
-
-    def window(self, call):
-        options, width = call.layer.options, call.after[-1]
-        return call.ops.convolution(
-            call.tensor, call.layer.weights["kernel"],
-            call.layer.weights.get("bias", np.zeros(width, np.float32)), options["strides"],
-            options["padding"], options["dilation"], options["activation"], depthwise=True)
 
 
 class Pooling2D(Kind):
@@ -400,27 +395,43 @@ class ConvLSTM2D(LSTM):
         return [tf.fill(full, 0.0, name="zero_" + state) for state in self.carried]
 
     def cell(self, ops, layer):
+        """Gates and candidate are one convolution each of x and h side by side, where both are
+        convolved in one way; else each is the sum of two."""
         tf, options = ops.tf, layer.options
-        filters, act = options["filters"], options["activation"]
-        bias = layer.weights.get("bias", np.zeros(4 * filters, np.float32))
-        order = np.concatenate([np.arange(filters) + k * filters for k in (0, 1, 3, 2)])
-        from_x = ops.convolution_of(layer.weights["kernel"][..., order], bias[order],
-                                    options["strides"], options["padding"], options["dilation"],
-                                    "from_x")
-        from_h = ops.convolution_of(layer.weights["recurrent"][..., order],
-                                    np.zeros(4 * filters, np.float32), (1, 1), "same", (1, 1),
-                                    "from_h")
+        act, gate_act = options["activation"], options["recurrent_activation"]
+        bias = layer.weights.get("bias", np.zeros(4 * options["filters"], np.float32))
+        i, f, g, o = np.split(np.arange(4 * options["filters"]), 4)
+        alike = options["padding"] == "same" and options["strides"] == options["dilation"] == (1, 1)
+        sums = self._joined if alike else self._apart
+        gates = sums(ops, layer, bias, np.concatenate([i, f, o]), gate_act, "gates")
+        candidate = sums(ops, layer, bias, g, act, "candidate")
 
         def cell(x, states):
             h, c = states
-            total = tf.add(from_x(x), from_h(h), name="sum")
-            i, f, o, g = tf.split(total, 4, 3, name="gate")
-            i, f, o = (ops.activate(gate, options["recurrent_activation"], "gate_" + name)
-                       for gate, name in zip((i, f, o), "ifo"))
-            c = tf.add(tf.multiply(f, c, name="kept"),
-                       tf.multiply(i, ops.activate(g, act, "candidate"), name="added"), name="c")
-            return [tf.multiply(o, ops.activate(c, act, "squashed"), name="h"), c]
+            given = [note("joined", tf.concat([x, h], 3, name="xh"))] if alike else [x, h]
+            into, keep, out = tf.split(gates(*given), 3, 3, name="gate")
+            added = tf.multiply(into, candidate(*given), name="added")
+            c = tf.add(tf.multiply(keep, c, name="kept"), added, name="c")
+            return [tf.multiply(out, ops.activate(c, act, "squashed"), name="h"), c]
         return cell
+
+    def _joined(self, ops, layer, bias, columns, activation, name):
+        """A function of x and h side by side."""
+        kernel = np.concatenate([layer.weights["kernel"], layer.weights["recurrent"]], 2)
+        return ops.convolution_of(kernel[..., columns], bias[columns], (1, 1), "same", (1, 1),
+                                  activation, name)
+
+    def _apart(self, ops, layer, bias, columns, activation, name):
+        """A function of x and of h."""
+        options = layer.options
+        from_x = ops.convolution_of(layer.weights["kernel"][..., columns], bias[columns],
+                                    options["strides"], options["padding"], options["dilation"],
+                                    "linear", name + "_x")
+        from_h = ops.convolution_of(layer.weights["recurrent"][..., columns],
+                                    np.zeros(len(columns), np.float32), (1, 1), "same", (1, 1),
+                                    "linear", name + "_h")
+        return lambda x, h: ops.activate(ops.tf.add(from_x(x), from_h(h), name=name + "_sum"),
+                                         activation, name)
 
 
 CELLS = {"ConvLSTM2D": ConvLSTM2D()}

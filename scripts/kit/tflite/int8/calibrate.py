@@ -11,8 +11,9 @@ MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
 
 def observe(graph, signature, samples):
     """What each computed tensor holds on the calibration data: place -> (n, elements) float32."""
-    computed = [place for place in range(len(graph.tensors))
-                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32]
+    written = set(graph.producers()) | {graph.places[item["name"]] for item in signature["inputs"]}
+    computed = [place for place in sorted(written)
+                if graph.tensors[place].get("type", 0) == FLOAT32]
     run = _interpreter(graph, signature, computed)
     runs = _step_runs if signature["form"] == "step" else _window_runs
     found = {place: [] for place in computed}
