@@ -24,6 +24,11 @@ class Samples(NamedTuple):
         return self.sequences.shape[1] if windows else None
 
     @property
+    def joined(self):
+        """Whether the sequences are windows, which the stream joins."""
+        return self.given_steps is not None
+
+    @property
     def walks(self):
         """Each sequence as a tuple of one array (L, C): of its only input."""
         return [(sequence,) for sequence in self.sequences]
@@ -82,6 +87,7 @@ class Parts(NamedTuple):
     drawn: bool
 
     steps = given_steps = None  # the model says how long its sequences are
+    joined = True
 
     def first(self, count):
         """The first `count` items: an array per input, or the only one."""
