@@ -195,6 +195,9 @@ def summary(facts):
             "%s <= %.2g")
     if facts.get("int8_weights") == 0:
         text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
+    if "keras_rounding" in parity:
+        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
+            parity["keras_rounding"])
     return text % (
         facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
         parity["max_abs_diff"], parity["output_std"],
