@@ -287,11 +287,12 @@ def looped(job, precision, folder):
         signature = dict(signature, form="loop")  # each window from the zero state
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 
-    steps = window_steps(job.network, job.steps, job.source)
+    usual = job.reference.samples.steps if job.network.open else None
+    steps = window_steps(job.network, job.steps or usual, job.source)
     calibration = job.calibration if PRECISIONS[precision].calibrated else None
     parts = pieces(job.network, steps, job.source)
     return joined(finished(parts, make, precision, calibration, steps), steps,
-                  job.network.inputs[0].shape[-1])
+                  tuple(job.network.inputs[0].shape[1:]))
 
 
 def sources(job):

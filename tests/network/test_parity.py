@@ -51,3 +51,21 @@ def test_a_float_file_may_lose_what_the_rounding_of_keras_loses(unsteady):
 def test_a_steady_model_is_held_to_the_usual_bound(tmp_path):
     reference = reference_of(save_forecaster(tmp_path / "model.h5"), 3)
     assert reference.rounding("step") < 1e-6 and reference.rounding("window") < 1e-6
+
+
+@pytest.mark.slow
+def test_steps_before_the_batch_are_read_the_other_way_round(tmp_path):
+    from kit.network.files.build import built
+    from kit.tf.tf115 import session, tf
+
+    tf.keras.backend.clear_session()
+    tf.keras.backend.set_session(session())
+    lstm = tf.keras.layers.LSTM(4, time_major=True, return_sequences=True)
+    model = tf.keras.Sequential([
+        tf.keras.layers.InputLayer(batch_input_shape=(6, 2, 3)), tf.keras.layers.Dense(5), lstm,
+        tf.keras.layers.Bidirectional(tf.keras.layers.LSTM(3, time_major=True))])
+    path, x = str(tmp_path / "m.h5"), walk(12).reshape(6, 2, 3)
+    model.save(path)
+    expected = model.predict_on_batch(x)
+    found = built(read_keras(path)).predict_on_batch(x.swapaxes(0, 1))
+    assert found == pytest.approx(np.array(expected), abs=1e-6)

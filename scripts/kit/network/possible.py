@@ -121,7 +121,8 @@ def explained(network, asked=None, path="the model"):
 def verdict(network, form, asked, path):
     """Yes, or why not."""
     try:
-        steps = None if FORMS[form].streams else window_steps(network, asked, path)
+        any_steps = form == "loop" and network.steps is None
+        steps = asked if FORMS[form].streams or any_steps else window_steps(network, asked, path)
     except UserError as error:
         return str(error)
     return why_not(network, form, steps, path) or "yes"

@@ -77,8 +77,14 @@ class Parts(NamedTuple):
     kept: list  # of each input, whether it is a state, which the step form keeps itself
     drawn: bool
 
-    steps = given_steps = None  # the model says how long its sequences are
+    steps = None  # the model says how long its sequences are
     joined = True
+
+    @property
+    def given_steps(self):
+        """The length of the sequences that were given; None where they were drawn."""
+        given = [values.shape[1] for values, timed in zip(self.arrays, self.timed) if timed]
+        return None if self.drawn or not given else given[0]
 
     def first(self, count):
         """The first `count` items: an array per input, or the only one."""

@@ -153,7 +153,7 @@ class Model:
             raise UserError("the model takes %d arrays (%s), not %d" % (
                 len(self._data), ", ".join(item.plain for item in self._data), len(arrays)))
         for item, values in zip(self._data, arrays):
-            if self.any_length and values.ndim == 3 and values.shape[1] and (
+            if self.any_length and values.ndim == len(item.shape) and values.shape[1] and (
                     values.shape[2:] == item.shape[2:]):
                 continue
             if tuple(values.shape[1:]) != item.shape[1:]:

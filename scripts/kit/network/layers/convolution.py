@@ -86,7 +86,8 @@ class Conv1D(Kind):
                                   (count, kernel * call.before[1]), call.after)
 
     def keeps_steps(self, layer, shapes):
-        return layer.options["strides"] == (1,) and layer.options["padding"] != "same"
+        options = layer.options
+        return options["strides"] == (1,) and (options["padding"] != "same" or options["kernel"] == 1)
 
     def no_step(self, layer, timed, shapes):
         if not any(timed):
@@ -96,6 +97,12 @@ class Conv1D(Kind):
         if layer.options["padding"] == "same" and layer.options["kernel"] > 1:
             return "is %s with padding='same', which looks ahead; use the window form, or train " \
                 "with padding='causal'" % layer.kind
+        return None
+
+    def no_loop(self, layer):
+        if layer.options["padding"] == "valid" and self.reach(layer):
+            return "is %s with padding='valid', and a loop would begin with samples of zero; use " \
+                "the window form, or train with padding='causal'" % layer.kind
         return None
 
     def reach(self, layer):
@@ -140,33 +147,38 @@ class SeparableConv1D(Conv1D):
         return 2 + bool(config.get("use_bias", True)), 0
 
 
-class Pooling1D(Kind):
-    """The largest or the mean of each `size` steps."""
+class Pooling(Kind):
+    """The largest or the mean of windows along one axis or two."""
 
-    def __init__(self, mean=False):
-        self.mean = mean
+    def __init__(self, rank, mean=False):
+        self.rank, self.mean = rank, mean
 
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
-        size = numbers(config["pool_size"], 1)
-        return Layer(("Max", "Average")[self.mean] + "Pooling1D", name,
-                     {"size": size, "strides": numbers(config.get("strides") or size, 1),
-                      "padding": config["padding"]}, {})
+        size = numbers(config["pool_size"], self.rank)
+        kind = "%sPooling%dD" % (("Max", "Average")[self.mean], self.rank)
+        return Layer(kind, name, {
+            "size": size, "strides": numbers(config.get("strides") or size, self.rank),
+            "padding": config["padding"]}, {})
 
     def shape(self, layer, shape):
         options = layer.options
-        return (length(shape[0], options["size"][0], options["strides"][0], 1,
-                       options["padding"]),) + tuple(shape[1:])
+        return tuple(length(axis, size, stride, 1, options["padding"]) for axis, size, stride in zip(
+            shape, options["size"], options["strides"])) + tuple(shape[-1:])
 
     def check(self, path, layer, shapes):
-        check_rank(path, layer, shapes[0], 2, ONE_DIMENSION)
+        check_rank(path, layer, shapes[0], self.rank + 1, (
+            ONE_DIMENSION, TWO_DIMENSIONS)[self.rank - 1])
 
     def window(self, call):
-        wide = call.ops.tf.reshape(call.tensor, (-1, call.before[0], 1, call.before[1]))
-        options = call.layer.options
-        found = call.ops.pool(wide, self.mean, options["size"] + (1,), options["strides"] + (1,),
+        """Steps are rows of one column."""
+        options, ones = call.layer.options, (1,) * (2 - self.rank)
+        x = call.tensor if self.rank == 2 else call.ops.tf.reshape(
+            call.tensor, (-1, call.before[0], 1, call.before[1]))
+        found = call.ops.pool(x, self.mean, options["size"] + ones, options["strides"] + ones,
                               options["padding"])
-        return call.ops.tf.reshape(found, (-1,) + tuple(call.after), name="pooled")
+        return found if self.rank == 2 else call.ops.tf.reshape(
+            found, (-1,) + tuple(call.after), name="pooled")
 
 
 class GlobalPooling(Kind):
@@ -332,31 +344,6 @@ class DepthwiseConv2D(Conv2D):
         return layer.options["kernel"] + (shape[-1], layer.options["depth"])
 
 
-class Pooling2D(Kind):
-    def __init__(self, mean=False):
-        self.mean = mean
-
-    def read(self, path, name, config, arrays):
-        refuse_channels_first(path, name, config)
-        size = numbers(config["pool_size"], 2)
-        return Layer(("Max", "Average")[self.mean] + "Pooling2D", name, {
-            "size": size, "strides": numbers(config.get("strides") or size, 2),
-            "padding": config["padding"]}, {})
-
-    def shape(self, layer, shape):
-        options = layer.options
-        return tuple(length(axis, size, stride, 1, options["padding"]) for axis, size, stride in zip(
-            shape, options["size"], options["strides"])) + tuple(shape[-1:])
-
-    def check(self, path, layer, shapes):
-        check_rank(path, layer, shapes[0], 3, TWO_DIMENSIONS)
-
-    def window(self, call):
-        options = call.layer.options
-        return call.ops.pool(call.tensor, self.mean, options["size"], options["strides"],
-                             options["padding"])
-
-
 class ConvLSTM2D(LSTM):
     """Shi 2015 without peepholes: the products of an LSTM are convolutions; gates i, f, c, o."""
 
@@ -436,12 +423,12 @@ class ConvLSTM2D(LSTM):
 
 CELLS = {"ConvLSTM2D": ConvLSTM2D()}
 KINDS = {
-    "Conv1D": Conv1D(), "SeparableConv1D": SeparableConv1D(), "MaxPooling1D": Pooling1D(),
-    "AveragePooling1D": Pooling1D(True), "GlobalMaxPooling1D": GlobalPooling(2),
+    "Conv1D": Conv1D(), "SeparableConv1D": SeparableConv1D(), "MaxPooling1D": Pooling(1),
+    "AveragePooling1D": Pooling(1, True), "GlobalMaxPooling1D": GlobalPooling(2),
     "GlobalAveragePooling1D": GlobalPooling(2, True), "UpSampling1D": UpSampling1D(),
     "Conv2D": Conv2D(), "SeparableConv2D": SeparableConv2D(),
-    "DepthwiseConv2D": DepthwiseConv2D(), "MaxPooling2D": Pooling2D(),
-    "AveragePooling2D": Pooling2D(True), "GlobalMaxPooling2D": GlobalPooling(3),
+    "DepthwiseConv2D": DepthwiseConv2D(), "MaxPooling2D": Pooling(2),
+    "AveragePooling2D": Pooling(2, True), "GlobalMaxPooling2D": GlobalPooling(3),
     "GlobalAveragePooling2D": GlobalPooling(3, True), "ConvLSTM2D": CELLS["ConvLSTM2D"],
 }
 KINDS.update((kind, Borders(kind, rank)) for kind, rank in (

@@ -36,9 +36,6 @@ class Recurrent(Kind):
     # --- the file ---
 
     def read(self, path, name, config, arrays):
-        if config.get("time_major"):
-            raise UserError("%s: layer '%s' has time_major=True; rebuild it with the batch first"
-                            % (path, name))
         options = {
             "activation": activation(path, name, config["activation"]),
             "return_sequences": bool(config.get("return_sequences")),

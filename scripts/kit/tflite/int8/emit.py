@@ -68,7 +68,7 @@ class Emitter:
 
     def _convolution(self, kind, source, kernel, bias):
         """Places of a convolution's input, kernel and bias, rounded to nearest."""
-        graph, scale = self.graph, self.scales.get(source, (1 / 128, 0))
+        scale = self.scales.get(source, (1 / 128, 0))
         if source not in self.scales:  # the zero state
             source = self._constant(source, scale)
         key = kernel, bias, scale
