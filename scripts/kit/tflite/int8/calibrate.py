@@ -14,9 +14,10 @@ def observe(graph, signature, samples):
     """What each computed tensor holds on the calibration data: place -> (n, elements) float32."""
     written = set(graph.producers()) | {graph.places[item["name"]] for item in signature["inputs"]}
     computed = [place for place in sorted(written)
-                if graph.tensors[place].get("type", 0) == FLOAT32]
+                if graph.tensors[place].get("type", 0) == FLOAT32
+                and not graph.tensors[place].get("is_variable")]
     run = _interpreter(graph, signature, computed)
-    runs = _window_runs if signature["form"] == "window" else _step_runs
+    runs = _step_runs if signature["form"] in ("step", "loop") else _window_runs
     found = {place: [] for place in computed}
     per_run = sum(int(np.prod(graph.tensors[place]["shape"])) for place in computed)
     for _ in runs(run, signature, samples, MOST_VALUES // per_run):
@@ -41,6 +42,7 @@ def _window_runs(run, signature, samples, most):
     for window in zip(*several(samples.windows(max(8, min(WINDOWS, most)), extremes=True))):
         for place, values in zip(places, window):
             run.set_tensor(place, values[None])
+        run.reset_all_variables()  # of a fused LSTM
         yield run.invoke()
 
 

@@ -36,8 +36,8 @@ INT8_SCHEME = Scheme(
                                          "L2_NORMALIZATION": TANH},
     {"FULLY_CONNECTED": 4, "LOGISTIC": 2, "TANH": 2, "SOFTMAX": 2, "MUL": 2, "ADD": 2, "SUB": 2,
      "CONCATENATION": 2, "SPLIT": 2, "TRANSPOSE": 2, "QUANTIZE": 2,
-     "SLICE": 2, "STRIDED_SLICE": 2, "MAX_POOL_2D": 2, "AVERAGE_POOL_2D": 2, "GATHER": 2,
-     "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "L2_NORMALIZATION": 2}, {},
+     "SLICE": 2, "STRIDED_SLICE": 2, "REVERSE_V2": 3, "MAX_POOL_2D": 2, "AVERAGE_POOL_2D": 2,
+     "GATHER": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "L2_NORMALIZATION": 2}, {},
     best_scale, symmetric_scale, True, 1.4, (1 / 128, -128), (1 / 128, 0), (1 / 255, -128))
 INT16X8_SCHEME = Scheme(
     "int16x8", "TFLite", INT16, 32767, INT64, dict.fromkeys(("LOGISTIC", "SOFTMAX", "TANH"), UNIT),
