@@ -288,6 +288,13 @@ LAYERS = {
         layer("Conv1D", 6, 3, padding="same", activation="relu"), layer("MaxPooling1D", 2),
         layer("Conv1D", 4, 3, strides=2), layer("AveragePooling1D", 2, padding="same"), lstm(),
         dense(), steps=12)),
+    "conv_strided": (ALL, lambda: sequential(
+        layer("Conv1D", 4, 3, strides=2, padding="causal", activation="relu"), lstm(4, **SEQ),
+        lstm(), dense(), steps=12)),
+    "conv_strided_valid": (ALL, lambda: sequential(
+        layer("Conv1D", 4, 3, padding="causal"), layer("MaxPooling1D", 2), lstm(4, **SEQ),
+        layer("Conv1D", 3, 3, strides=2), layer("AveragePooling1D", 2, strides=1), lstm(), dense(),
+        steps=24)),
     "conv_of_one": (ALL, lambda: sequential(
         lstm(4, **SEQ), layer("Conv1D", 3, 1, padding="same"), dense())),
     "conv_separable": (ALL, lambda: sequential(
@@ -389,7 +396,8 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
         "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
-        "embedding_masked", "masking", "masking_other_value", "masking_bidirectional", "layer_norm"]
+        "embedding_masked", "masking", "masking_other_value", "masking_bidirectional", "layer_norm",
+        "conv_strided", "conv_strided_valid"]
 
 
 def stateful():

@@ -4,7 +4,7 @@ import json
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.description import read_network, returned_states, step_shapes, timed
+from kit.network.description import paces, read_network, returned_states, step_shapes, timed
 from kit.network.files.build import ACTIVATIONS, built, in_float64, leaves
 from kit.network.kinds import KINDS
 from kit.record.samples import Samples
@@ -87,6 +87,8 @@ def proven(data, precision, reference, part_of_std=None):
     inputs = reference.inputs(model.form)
     found = (model.stream if FORMS[model.form].streams else model.predict)(inputs)
     expected = reference.outputs(model.form)
+    found = alone([one[len(one) - len(other):]  # those that Keras has, from the first output on
+                   for one, other in zip(several(found), several(expected))])
     try:
         found = judged(found, expected, precision, part_of_std)
     except OutsideBound:
@@ -146,10 +148,15 @@ def _from_zero(model, windows, batch):
 def keras_stream(model, network, samples):
     """Keras' output after each of the samples (n, C), the state carried: (n, ...).
 
+    Where strides make the first one wait, from that on; between two the last one is repeated.
+
     One long sequence through a twin of the model whose layers keep their sequences.
     """
     found = several(twin(model, network).predict([values[None] for values in several(samples)]))
-    return alone([output[0] for output in found])
+    pace, count = paces(network), len(several(samples)[0])
+    slow = [pace[value] for _, value in network.outputs if value not in returned_states(network)]
+    return alone([np.repeat(output[0], every, 0)[:count - first]
+                  for output, (first, every) in zip(found, slow)])
 
 
 def twin(model, network):

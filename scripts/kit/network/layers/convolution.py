@@ -7,8 +7,8 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
-from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
-from kit.network.layers.recurrent import LSTM
+from kit.network.layers.kind import Kind, Layer, check_arrays, check_rank, same
+from kit.network.layers.recurrent import LSTM, blend
 from kit.network.roles import note
 
 ONE_DIMENSION, TWO_DIMENSIONS = "(steps, channels)", "(rows, columns, channels)"
@@ -38,7 +38,62 @@ def length(size, kernel, stride, dilation, padding):
     return (size - reach) // stride + 1
 
 
-class Conv1D(Kind):
+class Strided(Kind):
+    """A kind that may give an output every few steps alone.
+
+    In the step form a state counts them, one of its numbers 1, and the output has a mask: 1 where
+    there is a new one. What follows holds its states where it is 0, as at a masked step, and so
+    repeats its output.
+    """
+
+    def is_slow(self, layer):
+        """Whether the step form has outputs at some calls only."""
+        return self.pace(layer) != (0, 1)
+
+    def phases(self, layer):
+        """The state that counts, where there is one."""
+        return [("phase", (sum(self.pace(layer)),))] if self.is_slow(layer) else []
+
+    def onward(self, layer):
+        """The matrix and the numbers that make the next count of one: v A + b.
+
+        It begins with all zeros, and then goes to its first place.
+        """
+        first, every = self.pace(layer)
+        matrix = np.eye(first + every, k=1, dtype=np.float32)
+        matrix[-1, first] += 1
+        matrix[:, 0] -= 1
+        return matrix, np.eye(first + every, dtype=np.float32)[0]
+
+    def mask(self, call):
+        """Where there is a new output, in the step form."""
+        if not any(call.timed) or not self.is_slow(call.layer):
+            return call.masks[0]
+        (matrix, start), first = self.onward(call.layer), self.pace(call.layer)[0]
+        new = call.ops.linear(matrix[:, first:first + 1], start[first:first + 1], "linear", "new")(
+            call.states[-1])
+        return new if call.masks[0] is None else call.ops.tf.multiply(call.masks[0], new, name="both")
+
+    def along(self, call, reach, output):
+        """(output, new states) of a step: `output` of the last reach + 1 samples side by side."""
+        tf, x, width, after = call.ops.tf, call.values[0], call.before[-1], []
+        seen = tf.concat([call.states[0], x], 1, name="seen") if reach else x
+        if reach:
+            after.append(tf.slice(seen, [0, width], [-1, reach * width], name="later"))
+        if self.is_slow(call.layer):
+            after.append(call.ops.linear(*self.onward(call.layer), "linear", "count")(
+                call.states[-1]))
+        return output(seen), [blend(tf, call.masks[0], *pair, name="held")
+                              for pair in zip(after, call.states)]
+
+    def no_loop(self, layer):
+        if self.is_slow(layer):
+            return "is %s with an output every %d steps; use the window form" % (
+                layer.kind, self.pace(layer)[1])
+        return None
+
+
+class Conv1D(Strided):
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
         options = dict(options_of(config, 1), kernel=numbers(config["kernel_size"], 1)[0],
@@ -87,19 +142,25 @@ class Conv1D(Kind):
 
     def keeps_steps(self, layer, shapes):
         options = layer.options
-        return options["strides"] == (1,) and (options["padding"] != "same" or options["kernel"] == 1)
+        return options["padding"] != "same" or options["kernel"] == 1
 
     def no_step(self, layer, timed, shapes):
         if not any(timed):
             return None
-        if layer.options["strides"] != (1,):
-            return "is %s with strides over the steps, which %s" % (layer.kind, WHOLE)
         if layer.options["padding"] == "same" and layer.options["kernel"] > 1:
             return "is %s with padding='same', which looks ahead; use the window form, or train " \
                 "with padding='causal'" % layer.kind
         return None
 
+    def pace(self, layer):
+        """Without strides a valid one begins with samples of zero."""
+        stride = layer.options["strides"][0]
+        return (self.reach(layer) if layer.options["padding"] == "valid" else 0, stride) if (
+            stride > 1) else (0, 1)
+
     def no_loop(self, layer):
+        if self.is_slow(layer):
+            return super().no_loop(layer)
         if layer.options["padding"] == "valid" and self.reach(layer):
             return "is %s with padding='valid', and a loop would begin with samples of zero; use " \
                 "the window form, or train with padding='causal'" % layer.kind
@@ -110,23 +171,25 @@ class Conv1D(Kind):
 
     def states(self, layer, shape):
         reach = self.reach(layer)
-        return [("samples", (reach * shape[-1],))] if reach and len(shape) == 1 else []
+        samples = [("samples", (reach * shape[-1],))] if reach and len(shape) == 1 else []
+        return samples + self.phases(layer)
 
     def step(self, call):
         if not any(call.timed):
             return self.window(call), []
         tf, width, gap = call.ops.tf, call.before[-1], call.layer.options["dilation"][0]
-        reach, x = self.reach(call.layer), call.values[0]
-        if not reach:
-            return self.product(call)(x), []
-        seen = tf.concat([call.states[0], x], 1, name="seen")  # (n, (reach + 1) C)
-        taps = seen if gap == 1 else tf.concat(
-            [tf.slice(seen, [0, k * width], [-1, width]) for k in range(0, reach + 1, gap)], 1)
-        later = tf.slice(seen, [0, width], [-1, reach * width], name="later")
-        return self.product(call)(taps), [later]
+        reach = self.reach(call.layer)
+
+        def output(seen):
+            taps = seen if gap == 1 or not reach else tf.concat(
+                [tf.slice(seen, [0, k * width], [-1, width]) for k in range(0, reach + 1, gap)], 1)
+            return self.product(call)(taps)
+        return self.along(call, reach, output)
 
     def twin(self, keras, layer, values, timed):
-        changed = {} if layer.get_config()["padding"] == "same" else {"padding": "causal"}
+        config = layer.get_config()
+        begins_with_zeros = config["padding"] == "valid" and tuple(config["strides"]) == (1,)
+        changed = {"padding": "causal"} if begins_with_zeros else {}
         copy = same(layer, **(changed if any(timed) else {}))
         return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
 
@@ -147,7 +210,7 @@ class SeparableConv1D(Conv1D):
         return 2 + bool(config.get("use_bias", True)), 0
 
 
-class Pooling(Kind):
+class Pooling(Strided):
     """The largest or the mean of windows along one axis or two."""
 
     def __init__(self, rank, mean=False):
@@ -179,6 +242,32 @@ class Pooling(Kind):
                               options["padding"])
         return found if self.rank == 2 else call.ops.tf.reshape(
             found, (-1,) + tuple(call.after), name="pooled")
+
+    def keeps_steps(self, layer, shapes):
+        return self.rank == 1 and layer.options["padding"] == "valid"
+
+    def no_step(self, layer, timed, shapes):
+        return None if self.keeps_steps(layer, shapes) else super().no_step(layer, timed, shapes)
+
+    def pace(self, layer):
+        return layer.options["size"][0] - 1, layer.options["strides"][0]
+
+    def states(self, layer, shape):
+        if self.rank == 2 or len(shape) != 1:
+            return []
+        before = layer.options["size"][0] - 1
+        return ([("samples", (before * shape[-1],))] if before else []) + self.phases(layer)
+
+    def step(self, call):
+        if not any(call.timed):
+            return self.window(call), []
+        tf, size, width = call.ops.tf, call.layer.options["size"][0], call.before[-1]
+
+        def output(seen):
+            found = call.ops.pool(tf.reshape(seen, (-1, size, 1, width)), self.mean, (size, 1),
+                                  (1, 1), "valid")
+            return tf.reshape(found, (-1, width), name="pooled")
+        return self.along(call, size - 1, output)
 
 
 class GlobalPooling(Kind):

@@ -97,6 +97,10 @@ class Kind:
         """
         return "is %s over the steps, which %s" % (layer.kind, WHOLE) if any(timed) else None
 
+    def pace(self, layer):
+        """(calls before the first output, calls from one output to the next) of the step form."""
+        return 0, 1
+
     def no_loop(self, layer):
         """Why a loop of the step form would compute something else; None where it would not."""
         return None

@@ -50,7 +50,7 @@ class Rescaler:
         or None where something else reads the source too."""
         graph = self.graph
         readers = products(graph, self.consumers, source)
-        if readers is None or source in [int(p) for p in graph.body["outputs"]]:
+        if readers is None:
             return None
         scaled = graph.add_tensor("scaled_" + graph.tensors[source]["name"],
                                   graph.tensors[source]["shape"])
@@ -90,12 +90,14 @@ class Rescaler:
 
 def products(graph, consumers, source):
     """[(FULLY_CONNECTED, weights, first column, columns), ...] that read a tensor or parts of it;
-    None when something else reads it too, or a mask looks for a value other than 0 in it."""
+    None when something else reads it too, as an output of the graph, or a mask looks for a value other than 0 in it."""
     distances = [distance for distance in Masks(graph).distances
                  if graph.constant(int(distance["inputs"][2])).any()]
-    found, todo = [], [(source, 0, None)]
+    found, todo, outputs = [], [(source, 0, None)], set(map(int, graph.body["outputs"]))
     while todo:
         place, start, width = todo.pop()
+        if place in outputs:
+            return None
         for operator in consumers.get(place, ()):
             kind = graph.kind(operator)
             if any(operator is distance for distance in distances):

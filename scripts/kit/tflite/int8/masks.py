@@ -7,8 +7,9 @@ end of the range.
 """
 import numpy as np
 
-from kit.tflite.int8.graph import MOVES
+from kit.tflite.int8.graph import MOVES as MOVING
 
+MOVES = tuple(MOVING)
 LARGE = 1e29  # no weight of a model is
 
 
@@ -22,7 +23,10 @@ class Masks:
         sixths = [reader for jump in self.jumps
                   for reader in self.consumers[int(jump["outputs"][0])]]
         tables = [operator for operator in graph.operators if self._is_table(operator)]
-        self.places = self._moved([int(made["outputs"][0]) for made in sixths + tables])
+        self.counts = [operator for operator in graph.operators if self._counts_calls(operator)]
+        self.places = self._made_of(
+            [int(made["outputs"][0]) for made in sixths + tables + self.counts]
+            + [int(count["inputs"][0]) for count in self.counts])
 
     def _is_jump(self, operator):
         if self.graph.kind(operator) != "FULLY_CONNECTED":
@@ -36,15 +40,22 @@ class Masks:
         table = self.graph.constant(int(operator["inputs"][0]))
         return table is not None and table.shape[-1] == 1 and set(np.unique(table)) <= {0, 1}
 
-    def _moved(self, places):
-        """These, what only moves them, and what they leave of 1."""
-        found, todo = set(), list(places)
-        while todo:
-            place = todo.pop()
-            found.add(place)
-            todo += [int(out) for operator in self.consumers.get(place, ())
-                     if self.graph.kind(operator) in MOVES or self.graph.kind(operator) == "SUB"
-                     for out in operator["outputs"]]
+    def _counts_calls(self, operator):
+        """Whether it counts the calls to a strided layer (kit.network.layers.convolution)."""
+        return self.graph.kind(operator) == "FULLY_CONNECTED" and self.graph.tensors[
+            int(operator["inputs"][0])]["name"].endswith("_phase")
+
+    def _made_of(self, places):
+        """These, what only moves them, what they leave of 1, and masks through masks."""
+        found, before = set(places), 0
+        while len(found) > before:
+            before = len(found)
+            for operator in self.graph.operators:
+                computed = {int(place) for place in operator["inputs"]
+                            if self.graph.constant(int(place)) is None}
+                if computed and computed <= found and self.graph.kind(operator) in (
+                        MOVES + ("SUB", "MUL", "ADD")):
+                    found |= {int(out) for out in operator["outputs"]}
         return found
 
     def tie(self, ties):
@@ -71,7 +82,8 @@ class Masks:
     def settle(self, scales, scheme):
         """Give distances and jumps the scales and weights that count in steps; the places of those
         weights, which are rounded as they stand."""
-        exact, known, unit = set(), {}, scheme.mask[0]
+        exact = {int(count["inputs"][1]) for count in self.counts}
+        known, unit = {}, scheme.mask[0]
         for distance, jump in zip(self.distances, self.jumps):
             source, weights, bias = map(int, distance["inputs"])
             step = scales[source][0] * float(np.abs(self.graph.constant(weights)).max())
