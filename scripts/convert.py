@@ -213,6 +213,9 @@ def summary(facts):
             "%s <= %.2g")
     if facts.get("int8_weights") == 0:
         text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
+    if "keras_rounding" in parity:
+        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
+            parity["keras_rounding"])
     return text % (
         facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
         parity["max_abs_diff"], parity["output_std"],
@@ -294,14 +297,15 @@ def looped(job, precision, folder):
     def make(network, precision, samples):
         form = "loop" if network.open or network.steps else "window"  # that of one vector
         pb_path, signature = frozen_source(job._replace(network=network), form, folder)
-        signature = dict(signature, form="step")
+        signature = dict(signature, form="loop")  # each window from the zero state
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 
-    steps = window_steps(job.network, job.steps, job.source)
+    usual = job.reference.samples.steps if job.network.open else None
+    steps = window_steps(job.network, job.steps or usual, job.source)
     calibration = job.calibration if PRECISIONS[precision].calibrated else None
     parts = pieces(job.network, steps, job.source)
     return joined(finished(parts, make, precision, calibration, steps), steps,
-                  job.network.inputs[0].shape[-1])
+                  tuple(job.network.inputs[0].shape[1:]))
 
 
 def sources(job):

@@ -26,7 +26,7 @@ def step_of(kind, dtype, **options):
 
 
 def predicted(built, channels, window, steps=T):
-    model, signature = looped(built, steps, channels)
+    model, signature = looped(built, steps, (channels,))
     found = Model(flatbuffer.write(model), "tflite_runtime").predict(window[None])[0]
     assert signature["outputs"][0]["shape"][1:] == list(found.shape)
     return found
@@ -55,7 +55,7 @@ def test_a_loop_is_the_stream_from_the_zero_state(kind, channels, dtype, backwar
 
 def test_what_only_the_output_needs_stands_after_the_loop():
     step, _ = step_of("lstm", "float32")
-    model, _ = looped([(piece(), [step])], T, 3)
+    model, _ = looped([(piece(), [step])], T, (3,))
 
     def products(graph):
         codes = [model["operator_codes"][operator["opcode_index"]] for operator in graph["operators"]]
@@ -63,7 +63,7 @@ def test_what_only_the_output_needs_stands_after_the_loop():
 
     main, _, body = model["subgraphs"]
     assert (products(main), products(body)) == (1, 1)
-    model, _ = looped([(piece(sequence=True), [step])], T, 3)
+    model, _ = looped([(piece(sequence=True), [step])], T, (3,))
     assert [products(graph) for graph in model["subgraphs"]] == [0, 0, 2], "every step is asked for"
 
 
@@ -79,7 +79,7 @@ def test_two_directions_become_one(dtype, mode, merged, sequence):
     forward, backward = streamed(pairs[0][1], window), streamed(pairs[1][1], window[::-1])
     expected = merged(forward, backward[::-1]) if sequence else merged(forward[-1], backward[-1])
     both = Piece((None, None), (False, True), sequence, mode)
-    model, _ = looped([(both, [step for step, _ in pairs])], T, 3)
+    model, _ = looped([(both, [step for step, _ in pairs])], T, (3,))
     run = Model(flatbuffer.write(model), "tflite_runtime")
     bound = 1.01 * run.outputs[0].scale if dtype != "float32" else 1e-6
     np.testing.assert_allclose(run.predict(window[None])[0], expected, atol=bound)
@@ -104,4 +104,4 @@ def test_a_flatten_makes_the_sequence_one_vector_and_the_length_a_fixed_one():
     flat = Piece((), (), False, flat=True)
     built = [(piece(sequence=True), [step]), (flat, [])]
     np.testing.assert_array_equal(predicted(built, 3, window), streamed(data, window).ravel())
-    assert looped(built[:1], T, 3)[1]["any_length"] and not looped(built, T, 3)[1]["any_length"]
+    assert looped(built[:1], T, (3,))[1]["any_length"] and not looped(built, T, (3,))[1]["any_length"]

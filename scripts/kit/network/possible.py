@@ -1,6 +1,6 @@
 """Which forms a network has, and in one sentence why not the others. No TensorFlow."""
 from kit.base.cli import UserError
-from kit.network.description import masked, returned_states, shapes, step_shapes, timed
+from kit.network.description import masked, paces, returned_states, shapes, step_shapes, timed
 from kit.network.kinds import KINDS
 from kit.network.layers.kind import WHOLE
 from kit.network.loops import pieces
@@ -48,9 +48,13 @@ def check_window(network, steps, path):
 def check_step(network, path):
     """UserError with the layer and the form that works where the step form cannot exist."""
     timed(network, path)
-    inputs = len(network.inputs)
+    inputs, pace = len(network.inputs), paces(network)
     for node in network.nodes:
         kind = KINDS[node.layer.kind]
+        if len({pace[v] for v in node.inputs if v >= inputs or network.inputs[v].timed}) > 1:
+            raise UserError("%s: no step form: layer '%s' joins what has an output at every step "
+                            "and what has one every few; use the window form"
+                            % (path, node.layer.name))
         given = [v for place, v in enumerate(node.inputs) if kind.takes_state(place)]
         if any(v >= inputs or network.inputs[v].state_of is None for v in given):
             raise UserError("%s: no step form: layer '%s' begins with a state that is computed, or "
@@ -136,10 +140,21 @@ def explained(network, asked=None, path="the model"):
 def verdict(network, form, asked, path):
     """Yes, or why not."""
     try:
-        steps = None if FORMS[form].streams else window_steps(network, asked, path)
+        any_steps = form == "loop" and network.steps is None
+        steps = asked if FORMS[form].streams or any_steps else window_steps(network, asked, path)
     except UserError as error:
         return str(error)
-    return why_not(network, form, steps, path) or "yes"
+    return why_not(network, form, steps, path) or "yes" + (
+        slowly(network) if FORMS[form].streams else "")
+
+
+def slowly(network):
+    """What to know of a step form that has no new output at every call."""
+    first, every = max(paces(network)[value] for _, value in network.outputs)
+    if (first, every) == (0, 1):
+        return ""
+    return ", with a new output every %d calls, the first at call %d; between them the last one is " \
+        "repeated" % (every, first + 1)
 
 
 def shown(shape):

@@ -179,8 +179,8 @@ class Model:
             raise UserError("the model takes %d arrays (%s), not %d" % (
                 len(self._data), ", ".join(item.plain for item in self._data), len(arrays)))
         for item, values in zip(self._data, arrays):
-            if self.form != "chunk" and self.any_length and values.ndim == 3 and values.shape[1] and (
-                    values.shape[2:] == item.shape[2:]):
+            if self.form != "chunk" and self.any_length and values.ndim == len(item.shape) and (
+                    values.shape[1] and values.shape[2:] == item.shape[2:]):
                 continue
             if tuple(values.shape[1:]) != self._item(item):
                 raise UserError("the model takes %s, not %s, per item"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.runtime import flatbuffer
-from kit.runtime.flatbuffer import BOOL, FLOAT32, INT8, INT16, INT32
+from kit.runtime.flatbuffer import BOOL, FLOAT32, INT8, INT16, INT32, TYPES
 from kit.runtime.forms import FORMS
 
 INPUT, CHUNK = FORMS["loop"].first_input, FORMS["chunk"].first_input
@@ -145,24 +145,27 @@ class Subgraph:
                 "outputs": np.array(self.outputs, np.int32)}
 
 
-def looped(built, steps, channels):
+def looped(built, steps, item):
     """(Model dict, signature) of the loop form.
 
     built : [(kit.network.loops.Piece, [Step, ...]), ...], the pieces with their finished models
     steps : T as the file says it
+    item : the shape of one step of the window
     """
     main = _main()
     model = main.model
     first = Places(built[0][1][0]) if built[0][1] else None
     kind = first.kind(first.sample) if first else Kind(FLOAT32)
-    value = window = main.tensor([1, steps, channels], kind, INPUT)
+    value = window = main.tensor([1, steps] + list(item), kind, INPUT)
     main.inputs = [window]
     for piece, models in built:
         value = _piece(main, piece, models, value)
     main.tensors[value]["name"] = "output"
     main.outputs = [value]
     model["subgraphs"][0] = main.finished()
-    ends = [[{"name": name, "shape": main.shape(place), "type": "float32", "role": "data"}]
+    ends = [[{"name": name, "shape": main.shape(place), "role": "data",
+              "type": TYPES[main.kind(place).type] if place == window and kind.type == INT32
+              else "float32"}]
             for name, place in ((INPUT, window), ("output", value))]
     return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
                    "any_length": not any(piece.flat for piece, _ in built)}
@@ -209,7 +212,8 @@ def _piece(main, piece, models, value):
 def _run(main, piece, step, backwards, value, turned=False):
     places = Places(step)
     value = _requantized(main, value, places.kind(places.sample))
-    if piece.repeat is None and len(main.shape(value)) == 2:  # a vector: nothing to loop over
+    one = len(main.shape(value)) == len(places.shape(places.sample))
+    if piece.repeat is None and one:  # nothing to loop over
         known = {places.sample: value}
         main.inline(step.model, places.leading_to([places.output]), known)
         return known[places.output]
@@ -380,21 +384,22 @@ def _subgraph(main, before):
 
 
 def _length(main, source):
-    """The place of N (1,) of a window (1, N, C)."""
-    shape = main.op("SHAPE", [source], [3], out_type=INT32)
+    """The place of N (1,) of a window (1, N, ...)."""
+    shape = main.op("SHAPE", [source], [len(main.shape(source))], out_type=INT32)
     return main.op("STRIDED_SLICE", [shape, main.numbers(1), main.numbers(2), main.numbers(1)],
                    [1])
 
 
 def _row(body, rows, number):
-    """Row `number` (1,) of (1, N, C): (1, C)."""
-    kind, width = body.kind(rows), body.shape(rows)[2]
-    if kind.type == INT16:
-        begin = body.op("CONCATENATION", [body.numbers(0), number, body.numbers(0)], [3], axis=0)
-        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, width)], [1, 1, width], kind)
+    """Row `number` (1,) of (1, N, ...): (1, ...)."""
+    kind, item = body.kind(rows), body.shape(rows)[2:]
+    if kind.type in (INT16, INT32):
+        zeros = [body.numbers(0) for _ in item]
+        begin = body.op("CONCATENATION", [body.numbers(0), number] + zeros, [2 + len(item)], axis=0)
+        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, *item)], [1, 1] + item, kind)
     else:
-        row = body.op("GATHER", [rows, number], [1, 1, width], kind, axis=1)
-    return _reshaped(body, row, [1, width])
+        row = body.op("GATHER", [rows, number], [1, 1] + item, kind, axis=1)
+    return _reshaped(body, row, [1] + item)
 
 
 def _zeros(main, kind, shape):

@@ -74,6 +74,9 @@ def test_products_that_read_a_part_of_what_is_joined_know_their_columns():
     graph, _ = rnn_of()
     (_, weights, start, width), = products(graph, graph.consumers(), graph.place("state_0_h"))
     assert (start, width) == (3, 4) and graph.constant(weights).shape == (4, 7)
-    (_, weights, start, width), = products(graph, graph.consumers(), graph.place("next_state_0_h"))
+    after = graph.place("next_state_0_h")
+    assert products(graph, graph.consumers(), after) is None, "an output of the graph"
+    graph.body["outputs"] = graph.body["outputs"][:1]
+    (_, weights, start, width), = products(graph, graph.consumers(), after)
     assert (start, width) == (0, 4) and graph.constant(weights).shape == (2, 4)
     assert products(graph, graph.consumers(), int(graph.operators[1]["outputs"][0])) is None, "tanh"

@@ -64,7 +64,7 @@ def test_a_new_tensor_and_a_new_operator(graph):
     assert tensor["quantization"]["scale"].tolist() == [0.5]
     assert tensor["quantization"]["zero_point"].tolist() == [-3]
     assert described((0.5, -3))["zero_point"].dtype == np.int64
-    known = graph.product(0, 1, place)
+    known = graph.operator("MUL", [0, 1], place)
     assert graph.kind(known) == "MUL" and len(graph.model["operator_codes"]) == codes
     assert all(operator is not known for operator in graph.operators)
     assert graph.opcode("MUL", 4) == codes and graph.opcode("MUL", 4) == codes
