@@ -37,6 +37,7 @@ class Rescaler:
     def __init__(self, graph):
         self.graph, self.consumers, self.producers = graph, graph.consumers(), graph.producers()
         self.products = {}  # source -> its MUL
+        self.valued = Masks(graph).valued()
         self.factors, self.weights = {}, {}  # factor, (weights, column, factor) -> place
 
     def source(self, place):
@@ -49,7 +50,7 @@ class Rescaler:
         """Put source * factor in place of source, undone in the weights; the place of the product,
         or None where something else reads the source too."""
         graph = self.graph
-        readers = products(graph, self.consumers, source)
+        readers = products(graph, self.consumers, source, self.valued)
         if readers is None:
             return None
         scaled = graph.add_tensor("scaled_" + graph.tensors[source]["name"],
@@ -88,11 +89,12 @@ class Rescaler:
         self.graph.operators[:] = ordered
 
 
-def products(graph, consumers, source):
+def products(graph, consumers, source, valued=()):
     """[(FULLY_CONNECTED, weights, first column, columns), ...] that read a tensor or parts of it;
-    None when something else reads it too, as an output of the graph, or a mask looks for a value other than 0 in it."""
-    distances = [distance for distance in Masks(graph).distances
-                 if graph.constant(int(distance["inputs"][2])).any()]
+    None when something else reads it too, as the graph's outputs do.
+
+    valued : FULLY_CONNECTED operators that look for a value other than 0 in what they read
+    """
     found, todo, outputs = [], [(source, 0, None)], set(map(int, graph.body["outputs"]))
     while todo:
         place, start, width = todo.pop()
@@ -100,7 +102,7 @@ def products(graph, consumers, source):
             return None
         for operator in consumers.get(place, ()):
             kind = graph.kind(operator)
-            if any(operator is distance for distance in distances):
+            if any(operator is other for other in valued):
                 return None
             if width is None and (kind in MOVES or graph.puts_zeros(operator)):
                 todo += [(int(out), 0, None) for out in operator["outputs"]]

@@ -7,9 +7,8 @@ end of the range.
 """
 import numpy as np
 
-from kit.tflite.int8.graph import MOVES as MOVING
+from kit.tflite.int8.graph import MOVES
 
-MOVES = tuple(MOVING)
 LARGE = 1e29  # no weight of a model is
 
 
@@ -32,7 +31,7 @@ class Masks:
         if self.graph.kind(operator) != "FULLY_CONNECTED":
             return False
         weights = self.graph.constant(int(operator["inputs"][1]))
-        return weights is not None and (weights > LARGE).all()
+        return weights is not None and weights.flat[0] > LARGE
 
     def _is_table(self, operator):
         if self.graph.kind(operator) != "GATHER":
@@ -54,7 +53,7 @@ class Masks:
                 computed = {int(place) for place in operator["inputs"]
                             if self.graph.constant(int(place)) is None}
                 if computed and computed <= found and self.graph.kind(operator) in (
-                        MOVES + ("SUB", "MUL", "ADD")):
+                        tuple(MOVES) + ("SUB", "MUL", "ADD")):
                     found |= {int(out) for out in operator["outputs"]}
         return found
 
@@ -71,6 +70,11 @@ class Masks:
             for value in values:
                 if self.graph.constant(value) is None:
                     ties.tie(value, out)
+
+    def valued(self):
+        """The distances to another value than 0."""
+        return [distance for distance in self.distances
+                if self.graph.constant(int(distance["inputs"][2])).any()]
 
     def show(self, observed):
         """Let the values that mean a mask be among what calibration saw."""
