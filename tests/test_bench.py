@@ -57,6 +57,10 @@ def test_the_tables_hold_every_contender_and_every_target():
             bench.targets(results, facts).splitlines()[2:]]
     assert [float(row[2]) for row in rows] == [1.5, 3, 0.5, 0.5, 3, 0.05, 0.1, 1.1, 2]
     assert "window_int8" in rows[3][1]
+    results["fused_int8, tflite"] = dict(results["step_float32, litert"], error=0.01)
+    results["TF 2 Keras 2 int8, tflite"] = dict(results["step_float32, litert"], error=0.02)
+    assert "| error of fused_int8, tflite : of TF 2 Keras 2 int8, tflite | 0.5 |" in bench.targets(
+        results, facts)
 
 
 @pytest.mark.slow
@@ -76,8 +80,9 @@ def test_one_round_of_everything_and_all_compute_the_same(tmp_path, capsys):
         results = json.load(file)["results"]
     ran = {name: entry for name, entry in results.items() if "error" in entry}
     assert {name for name in results if name.startswith(("TF 2", "onnx"))} <= set(ran)
+    assert {"step_int16x8, tflm", "stream in pieces step, int16x8"} <= set(ran)
     assert len(ran) > 35 and "| ratio |" in capsys.readouterr().out
     for name, entry in ran.items():
         assert entry["times_us"][0] > 0
-        exact = "int8" not in name and "dynamic" not in name
+        exact = not any(word in name for word in ("int8", "int16x8", "dynamic"))
         assert entry["error"] < (1e-5 if exact else 0.1), name
