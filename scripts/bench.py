@@ -304,7 +304,10 @@ def targets(results, facts):
         ("a sample of a stream: step : window anew (float)", "stream step, float32",
          "stream window, float32", 1 / 20),
         ("the same, one call from Python a sample (float)", "live step, float32",
-         "live window, float32", 1 / 20)]
+         "live window, float32", 1 / 20),
+        ("a sample of a log: in pieces : step by step (float)", "stream in pieces step, float32",
+         "stream step, float32", 1 / 2),
+        ("the same (int8)", "stream in pieces step, int8", "stream step, int8", 1 / 2)]
     for words, one, other, target in pairs:
         low, middle, high = np.percentile(ratio(results, one, other), [25, 50, 75])
         lines.append("| %s | %.3g | %.3g – %.3g | ≤ %.3g |" % (words, middle, low, high, target))
