@@ -6,9 +6,11 @@ import pytest
 
 import step_models
 from kit.base.cli import UserError
+from kit.network.description import path_of
 from kit.runtime import flatbuffer
 from kit.runtime.interpreter import Model
 from keras_models import walk
+from layer_graphs import C, SEQ, dense, lstm
 
 pytestmark = pytest.mark.slow
 
@@ -96,48 +98,83 @@ def test_a_lost_tensor_is_named(toco):
 
 
 def test_nothing_unused_and_nothing_twice(toco):
-    model = flatbuffer.read(step_models.gru("float32"))
+    plain = toco.packed(flatbuffer.read(step_models.gru("int8")), step_models.signature("gru"))
+    model = flatbuffer.read(step_models.gru("int8"))
     graph, = model["subgraphs"]
-    size = len(toco.packed(flatbuffer.read(step_models.gru("float32")), step_models.signature("gru")))
-    model["buffers"].append({"data": np.zeros(10000, np.uint8)})
-    graph["tensors"].append({"name": "unused", "shape": np.int32([2500]), "type": 0,
-                             "buffer": len(model["buffers"]) - 1})
-    product = next(operator for operator, kind in zip(graph["operators"], operators(model))
-                   if kind == "FULLY_CONNECTED")
-    weights = graph["tensors"][int(product["inputs"][1])]
-    graph["tensors"].append(dict(weights, name="twin", buffer=len(model["buffers"])))
-    model["buffers"].append(dict(model["buffers"][weights["buffer"]]))
-    product["inputs"] = np.int32([product["inputs"][0], len(graph["tensors"]) - 1, product["inputs"][2]])
-    assert len(toco.packed(model, step_models.signature("gru"))) == size
+    first = next(operator for operator, kind in zip(graph["operators"], operators(model))
+                 if kind == "FULLY_CONNECTED")
+    weights = graph["tensors"][int(first["inputs"][1])]
+
+    def twin():
+        """The place of another tensor of the weights' values."""
+        graph["tensors"].append(dict(weights, name="twin", buffer=len(model["buffers"])))
+        model["buffers"].append(dict(model["buffers"][weights["buffer"]]))
+        return len(graph["tensors"]) - 1
+
+    twin()  # unused
+    first["inputs"] = np.int32([first["inputs"][0], twin(), first["inputs"][2]])
+    assert len(toco.packed(model, step_models.signature("gru"))) == len(plain)
 
 
-def test_an_open_length_is_said_and_left_to_be_inferred(toco, graph):
-    case = graph("fused")
-    assert case.signature["any_length"]
-    model = flatbuffer.read(toco.packed(toco.converted(case.path, case.signature), case.signature))
-    source = next(tensor for tensor in model["subgraphs"][0]["tensors"] if tensor.get("name") == "sequence")
+def test_constants_of_other_scales_share_their_bytes(toco):
+    b = step_models.Builder("int8", 0)
+    x, h = b.vector(3, 0.05, 0, "sample"), b.vector(3, 0.05, 0, "state_0_h")
+    ends = []
+    for scale, source, name in ((0.5, x, "output"), (0.25, h, "next_state_0_h")):
+        weights = b.tensor((3, 3), scale, data=np.int8(np.arange(9).reshape(3, 3)))
+        ends.append(b.op("FULLY_CONNECTED", [source, weights, -1], b.vector(3, 0.05, 0, name)))
+    packed = toco.packed(flatbuffer.read(b.save([x, h], ends)), step_models.signature("gru"))
+    model = flatbuffer.read(packed)
+    graph, = model["subgraphs"]
+    matrices = [graph["tensors"][int(operator["inputs"][1])] for operator in graph["operators"]]
+    assert matrices[0]["buffer"] == matrices[1]["buffer"] and len(model["buffers"]) == 2
+    assert [float(matrix["quantization"]["scale"][0]) for matrix in matrices] == [0.5, 0.25]
+
+
+def made(network, form, folder):
+    """(path of the frozen graph, signature) of a network."""
+    from kit.network.forms import frozen
+
+    found = frozen(network, form, 6)
+    (folder / "m.pb").write_bytes(found.bytes)
+    (folder / "m.h5").write_bytes(b"")
+    return str(folder / "m.pb"), found.signature(str(folder / "m.h5"))
+
+
+def expected_of(network, window):
+    from kit.network.forms import frozen
+
+    return frozen(network, "window", window.shape[1]).predict(window)
+
+
+def test_an_open_length_is_said_and_right_at_every_length(toco, tmp_path):
+    network = path_of([lstm(**SEQ), dense(4)], (None, C))
+    path, signature = made(network, "fused", tmp_path)
+    data = toco.packed(toco.converted(path, signature), signature)
+    source = next(tensor for tensor in flatbuffer.read(data)["subgraphs"][0]["tensors"]
+                  if tensor.get("name") == "sequence")
     assert (list(source["shape"]), list(source["shape_signature"])) == ([1, 6, 3], [1, -1, 3])
+    model = Model(data, "tflite_runtime")
+    for steps in (6, 9, 2):
+        window = walk(steps)[None]
+        np.testing.assert_allclose(model.predict(window), expected_of(network, window), atol=1e-6)
+
+
+def test_a_fixed_length_is_not_said_to_be_open(toco, graph):
+    case = graph("fused")
     fixed = dict(case.signature, any_length=False)
-    model = flatbuffer.read(toco.packed(toco.converted(case.path, fixed), fixed))
-    source = next(tensor for tensor in model["subgraphs"][0]["tensors"] if tensor.get("name") == "sequence")
-    assert "shape_signature" not in source
+    data = toco.packed(toco.converted(case.path, fixed), fixed)
+    assert not any("shape_signature" in tensor for tensor in flatbuffer.read(data)["subgraphs"][0]["tensors"])
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_a_fused_lstm_has_weights_of_one_type_and_the_inputs_that_its_kernel_wants(toco, tmp_path, dynamic):
     """Of 40 units the converter packs the recurrent matrices alone."""
-    from kit.network.description import path_of
-    from kit.network.forms import frozen
-    from layer_graphs import C, lstm
-
     layer = lstm(40, activation="relu")
     layer.weights.update((name, 0.2 * array) for name, array in layer.weights.items())
     network = path_of([layer], (None, C))
-    made = frozen(network, "fused", 6)
-    (tmp_path / "m.pb").write_bytes(made.bytes)
-    (tmp_path / "m.h5").write_bytes(b"")
-    signature = made.signature(str(tmp_path / "m.h5"))
-    model = toco.whole_fused_ops(toco.converted(str(tmp_path / "m.pb"), signature, dynamic), signature)
+    path, signature = made(network, "fused", tmp_path)
+    model = toco.whole_fused_ops(toco.converted(path, signature, dynamic), signature)
     inner, = model["subgraphs"]
     fused, = [operator for operator, kind in zip(inner["operators"], operators(model))
               if kind == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
@@ -147,7 +184,7 @@ def test_a_fused_lstm_has_weights_of_one_type_and_the_inputs_that_its_kernel_wan
     assert not fused["options"].get("time_major") and fused["options"]["activation"] == 1, "relu"
     assert "DEQUANTIZE" not in operators(model)
     found = Model(toco.packed(model, signature), "tensorflow").predict(walk(6)[None])
-    expected = frozen(network, "window", 6).predict(walk(6)[None])
+    expected = expected_of(network, walk(6)[None])
     np.testing.assert_allclose(found, expected, atol=0.05 * expected.std() if dynamic else 1e-6)
 
 
