@@ -339,23 +339,6 @@ def test_a_folder_of_graphs_serves_each_form_with_its_own_and_says_the_length(fo
         convert.main([graphs, "--keras", source, "-o", str(tmp_path / "fused_float32.tflite")])
 
 
-def test_converter_that_aborts_costs_one_sentence(tmp_path):
-    """toco ends the process on a failed check; here a product whose sides do not fit."""
-    from kit.tf.tf115 import tf
-    from kit.tflite import toco
-
-    graph = tf.Graph()
-    with graph.as_default():
-        x = tf.compat.v1.placeholder(tf.float32, (1, 28), name="x")
-        moved = tf.reshape(tf.nn.relu(x), (7, 4)) * tf.constant([1.0, 2, 3, 4])
-        tf.identity(moved, name="y")
-    path = tmp_path / "odd.pb"
-    path.write_bytes(graph.as_graph_def().SerializeToString())
-    with pytest.raises(UserError, match="converter refuses this graph: Check failed"):
-        toco.converted(str(path), {"inputs": [{"name": "x", "shape": [1, 28]}],
-                                     "outputs": [{"name": "y"}]})
-
-
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler here")
 def test_header_compiles_and_holds_the_file(folder, tmp_path):
     out, header = tmp_path / "step_int8.tflite", tmp_path / "my-model.h"

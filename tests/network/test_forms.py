@@ -6,8 +6,7 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.network.description import path_of
-from layer_graphs import random
-from network.test_loops import C, SEQ, T, both, dense, lstm
+from layer_graphs import C, SEQ, T, both, dense, lstm, random
 
 pytestmark = pytest.mark.slow
 

@@ -3,8 +3,7 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.network.description import Input, Network, Node, path_of
-from layer_graphs import random, read
-from network.test_loops import C, SEQ, T, dense, lstm
+from layer_graphs import C, SEQ, T, dense, lstm, random, read
 
 pytestmark = pytest.mark.slow
 

@@ -5,27 +5,8 @@ import pytest
 from kit.base.cli import UserError
 from kit.network.description import Input, Network, Node, path_of
 from kit.network.loops import pieces
-from layer_graphs import random, read
+from layer_graphs import C, SEQ, T, both, dense, lstm, read
 
-C, T = 3, 6
-
-
-def lstm(units=4, inputs=C, **config):
-    arrays = [random(inputs, 4 * units), random(units, 4 * units), random(4 * units)]
-    return read("LSTM", arrays, units=units, activation="tanh", recurrent_activation="sigmoid", **config)
-
-
-def dense(inputs, units=2):
-    return read("Dense", [random(inputs, units)], units=units, activation="linear")
-
-
-def both(merge_mode="concat", **config):
-    inner = {"class_name": "LSTM", "config": dict(units=4, activation="tanh", **config)}
-    arrays = [random(C, 16), random(4, 16), random(16)] * 2
-    return read("Bidirectional", arrays, layer=inner, merge_mode=merge_mode)
-
-
-SEQ = dict(return_sequences=True)
 REPEAT = read("RepeatVector", n=T)
 
 

@@ -4,8 +4,7 @@ import pytest
 from kit.base.cli import UserError
 from kit.network import possible
 from kit.network.description import Input, Network, Node, path_of
-from layer_graphs import random, read
-from network.test_loops import C, REPEAT, SEQ, T, both, dense, lstm
+from layer_graphs import C, SEQ, T, both, dense, lstm, random, read
 
 
 def path(*layers, shape=(T, C)):
@@ -38,7 +37,7 @@ def test_a_length_that_cannot_be(network, asked, said):
 def test_steps_of_all_recurrent_layers_are_counted_those_of_both_directions_twice():
     assert possible.unrolled_steps(PLAIN, T) == T
     assert possible.unrolled_steps(path(both(**SEQ), lstm(inputs=8)), T) == 3 * T
-    assert possible.unrolled_steps(path(lstm(), REPEAT, lstm(inputs=4)), T) == 2 * T
+    assert possible.unrolled_steps(path(lstm(), read("RepeatVector", n=T), lstm(inputs=4)), T) == 2 * T
 
 
 def test_a_window_that_is_too_long_says_what_works():
@@ -69,7 +68,7 @@ def test_the_step_form():
     assert "layer 'odd' begins with a state that is computed, or read by others too" in (
         possible.why_not(shared, "step", None))
     assert "layer 'odd' is Bidirectional, which needs" in possible.why_not(path(both()), "step", None)
-    repeated = path(REPEAT, lstm(inputs=4), shape=(4,))
+    repeated = path(read("RepeatVector", n=T), lstm(inputs=4), shape=(4,))
     assert "layer 'odd' is RepeatVector, which needs" in possible.why_not(repeated, "step", None)
     untimed = Network([Input("x", (C,), timed=False)], [Node(dense(C), (0,), (1,))], [("output", 1)])
     assert possible.why_not(untimed, "step", None, "m") == (

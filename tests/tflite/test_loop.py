@@ -10,19 +10,12 @@ from kit.runtime.interpreter import Model
 from kit.tflite.loop import Step, looped
 
 T = 7
-SIGNATURES = {
-    "lstm": (["sample", "state_0_h", "state_0_c"], ["output", "next_state_0_h", "next_state_0_c"]),
-    "gru": (["sample", "state_0_h"], ["output", "next_state_0_h"]),
-    "rnn": (["sample", "state_0_h"], ["output", "next_state_0_h"]),
-    "bare": (["sample", "state_0_h"], ["next_state_0_h", "next_state_0_h"])}
 
 
 def step_of(kind, dtype, **options):
     """(Step, bytes) of a step file written by hand."""
     data = getattr(step_models, kind)(dtype, **options)
-    inputs, outputs = SIGNATURES[kind]
-    return Step(flatbuffer.read(data), {"inputs": [{"name": name} for name in inputs],
-                                        "outputs": [{"name": name} for name in outputs]}), data
+    return Step(flatbuffer.read(data), step_models.signature(kind)), data
 
 
 def predicted(built, channels, window, steps=T):
@@ -83,6 +76,21 @@ def test_two_directions_become_one(dtype, mode, merged, sequence):
     run = Model(flatbuffer.write(model), "tflite_runtime")
     bound = 1.01 * run.outputs[0].scale if dtype != "float32" else 1e-6
     np.testing.assert_allclose(run.predict(window[None])[0], expected, atol=bound)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("mode, merged", [
+    ("concat", lambda a, b: a), ("sum", np.add), ("mul", np.multiply), ("ave", np.add)])
+def test_the_merged_output_holds_what_two_that_saturate_make(dtype, mode, merged):
+    step, data = step_of("lstm", dtype)
+    one, limits = Model(data, "tflite_runtime").outputs[0], np.iinfo(dtype)
+    low, high = (one.scale * (end - one.zero_point) for end in (limits.min, limits.max))
+    corners = [merged(a, b) / (1 + (mode == "ave")) for a in (low, high) for b in (low, high)]
+    model, _ = looped([(Piece((None, None), (False, True), False, mode), [step, step])], T, 3)
+    out = Model(flatbuffer.write(model), "tflite_runtime").outputs[0]
+    assert out.scale * (limits.min - out.zero_point) <= min(corners) + out.scale
+    assert out.scale * (limits.max - out.zero_point) >= max(corners) - out.scale
+    assert out.scale * (limits.max - limits.min) < 2.1 * (max(corners) - min(corners)), "and not much more"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8"])

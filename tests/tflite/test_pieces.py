@@ -2,8 +2,12 @@
 import numpy as np
 import pytest
 
+import step_models
 from kit.network.loops import Piece
 from kit.record.samples import Samples
+from kit.runtime import flatbuffer
+from kit.runtime.interpreter import Model
+from kit.tflite.loop import Step
 from keras_models import walk
 
 pytestmark = pytest.mark.slow
@@ -13,20 +17,16 @@ T = 7
 @pytest.fixture
 def made():
     """(a function that makes step models and notes what it was given, the notes)."""
-    from tflite.test_loop import step_of
-
     notes = []
 
     def make(seed, precision, samples):
         notes.append((seed, precision, samples))
-        return step_of("lstm", precision, seed=seed)[0]
+        data = step_models.lstm(precision, seed=seed)
+        return Step(flatbuffer.read(data), step_models.signature("lstm"))
     return make, notes
 
 
 def streamed(seed, samples):
-    import step_models
-    from kit.runtime.interpreter import Model
-
     return Model(step_models.lstm("float32", seed=seed), "tflite_runtime").stream(
         np.ascontiguousarray(samples))
 
