@@ -634,3 +634,23 @@ def test_a_detector_of_ones_own_is_fitted_with_the_runtime_that_will_decide(buil
                        "--detector", str(tmp_path / "theirs" / "detectors.json"),
                        "--scaler", str(tmp_path / "theirs" / "scaler.json")), built)
     assert any(row[0] == "begin" for row in rows(found))
+
+
+@pytest.mark.slow
+def test_a_detector_of_a_keras_model_comes_with_its_step_file(built, tmp_path):
+    out = str(tmp_path / "mine")
+    command = ["sh", os.path.join(ROOT, "scripts", "run"), "fit_detector", "models/train/keras_model.h5",
+               "--log", "data/generate/train.csv", "--window-steps", "12", "--out", out]
+    run(command, built)
+    assert sorted(os.listdir(out)) == ["detectors.json", "keras_model.golden.json", "keras_model.json",
+                                       "keras_model.tflite", "scaler.json"]
+    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv", "--model",
+                 os.path.join(out, "keras_model.tflite"), "--detector",
+                 os.path.join(out, "detectors.json"), "--scaler", os.path.join(out, "scaler.json")],
+                built)
+    assert alarms_of(found)
+    (tmp_path / "no.h5").write_bytes(b"nothing")
+    done = subprocess.run(command[:3] + [str(tmp_path / "no.h5")] + command[4:-1] + [str(
+        tmp_path / "none")], cwd=str(built), stderr=subprocess.PIPE, universal_newlines=True)
+    assert done.returncode and done.stderr.count("error:") == 1 and "no.h5" in done.stderr
+    assert not (tmp_path / "none").exists()
