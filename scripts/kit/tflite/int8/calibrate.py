@@ -1,6 +1,7 @@
 """What every tensor of a float model holds on calibration data."""
 import numpy as np
 
+from kit.record.samples import lengths_of, starts_of
 from kit.runtime import flatbuffer
 from kit.runtime.flatbuffer import FLOAT32
 from kit.runtime.forms import data_of, several, states_of
@@ -12,7 +13,8 @@ MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
 def observe(graph, signature, samples):
     """What each computed tensor holds on the calibration data: place -> (n, elements) float32."""
     computed = [place for place in range(len(graph.tensors))
-                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32]
+                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32
+                and not graph.tensors[place].get("is_variable")]
     run = _interpreter(graph, signature, computed)
     runs = _step_runs if signature["form"] == "step" else _window_runs
     found = {place: [] for place in computed}
@@ -39,6 +41,7 @@ def _window_runs(run, signature, samples, most):
     for window in zip(*several(samples.windows(max(8, min(WINDOWS, most)), extremes=True))):
         for place, values in zip(places, window):
             run.set_tensor(place, values[None])
+        run.reset_all_variables()  # of a fused LSTM
         yield run.invoke()
 
 
@@ -49,7 +52,7 @@ def _step_runs(run, signature, samples, most):
     first_state = len(data_of(signature["inputs"]))
     places, states = details[:first_state], details[first_state:]
     after = [names[item["name"]] for item in states_of(signature["outputs"])]
-    walks, lengths, starts = samples.walks, samples.lengths, samples.starts
+    walks, lengths, starts = samples.walks, lengths_of(samples), starts_of(samples)
     picks = np.linspace(0, len(walks) - 1, max(1, min(
         len(walks), SAMPLES // int(lengths.mean())))).astype(int)
     total = int(np.minimum(lengths[picks], SAMPLES).sum())
