@@ -1,32 +1,35 @@
-"""The weights of one LSTM and one Dense layer, as the peers read them."""
+"""The weights that the peers are given, and the networks that they are not written for."""
 import numpy as np
 import pytest
 
 from kit.base.cli import UserError
 from kit.bench.weights import one_lstm, write_weights
-from kit.network.description import Network, Node
-from kit.network.layers.kind import Layer
-
-LSTM = Layer("LSTM", "a", {}, {"kernel": np.ones((3, 8)), "recurrent": np.ones((2, 8)),
-                              "bias": np.arange(8.0)})
-DENSE = Layer("Dense", "b", {}, {"kernel": np.full((2, 3), 7.0), "bias": np.arange(3.0)})
+from kit.network.description import path_of
+from layer_graphs import C, dense, lstm, random, read
 
 
-def network(*layers):
-    return Network([], [Node(layer, (), ()) for layer in layers], [])
+def written(layers, tmp_path):
+    write_weights(one_lstm(path_of(layers, (None, C)), "m.h5"), str(tmp_path / "w.npz"))
+    return np.load(str(tmp_path / "w.npz"))
 
 
 def test_arrays_go_by_their_names(tmp_path):
-    write_weights(one_lstm(network(LSTM, DENSE), "m.h5"), str(tmp_path / "w.npz"))
-    with np.load(str(tmp_path / "w.npz")) as found:
-        assert {name: found[name].shape for name in found.files} == {
-            "kernel": (3, 8), "recurrent": (2, 8), "bias": (8,), "dense": (2, 3), "dense_bias": (3,)}
-        assert found["bias"].tolist() == list(range(8)) and found["dense_bias"].tolist() == [0, 1, 2]
+    recurrent, last = lstm(), read("Dense", [random(4, 2), random(2, seed=1)], units=2, activation="linear")
+    found = written([recurrent, last], tmp_path)
+    assert set(found) == {"kernel", "recurrent", "bias", "dense", "dense_bias"}
+    for name in ("kernel", "recurrent", "bias"):
+        np.testing.assert_array_equal(found[name], recurrent.weights[name])
+    np.testing.assert_array_equal(found["dense"], last.weights["kernel"])
+    np.testing.assert_array_equal(found["dense_bias"], last.weights["bias"])
 
 
-@pytest.mark.parametrize("layers", [
-    [LSTM._replace(kind="GRU"), DENSE], [LSTM], [LSTM, LSTM, DENSE]])
-def test_other_networks_are_refused_by_name(layers):
-    with pytest.raises(UserError, match="my.h5: .* not for " + ", ".join(
-            layer.kind for layer in layers)):
-        one_lstm(network(*layers), "my.h5")
+def test_no_bias_is_a_bias_of_zeros(tmp_path):
+    recurrent = lstm()
+    del recurrent.weights["bias"]
+    found = written([recurrent, dense(4)], tmp_path)
+    assert found["bias"].tolist() == [0] * 16 and found["dense_bias"].tolist() == [0, 0]
+
+
+def test_other_networks_are_refused_by_name():
+    with pytest.raises(UserError, match="m.h5: the peers are written for one LSTM .* not for LSTM$"):
+        one_lstm(path_of([lstm()], (None, C)), "m.h5")
