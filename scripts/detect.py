@@ -42,8 +42,9 @@ from kit.record.readings import Chain, sampled
 from kit.record.steady import Steady
 from kit.record.timeline import Timeline, cut, equally_spaced, iso
 from kit.record.windows import read_scaler
-from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
+from kit.runtime.verifier import model_file
+from kit.tflite.chunk import InPieces
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
 POLL_S = 0.2
@@ -200,14 +201,14 @@ def check_channels(log, channels, ignored):
 
 
 def step_model(path):
-    """The Model of a step file; UserError with the file's name for any other."""
+    """A step file, many samples a call; UserError with the file's name for any other."""
     try:
         model = Model(path)
     except UserError as error:
         raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
-    if not FORMS[model.form].streams:
+    if model.form != "step":
         raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
-    return model
+    return InPieces(model, model_file(path)[0])
 
 
 def stem(path):

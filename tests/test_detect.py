@@ -15,6 +15,11 @@ from conftest import ROOT
 import detect
 from detect import Signals
 from kit.base.cli import UserError
+from kit.detection.fitted import read_detector
+from kit.detection.stream import StreamDetector
+from kit.record.records import read_record
+from kit.record.windows import read_scaler
+from kit.runtime.interpreter import Model
 from toy import FITTED, LargestResidual, Persistence
 
 SCRIPT = os.path.join(ROOT, "scripts", "detect.py")
@@ -393,9 +398,11 @@ run train --train $D/train.csv --validation $D/validation.csv --model $M/train/k
     --scaler $M/train/scaler.json --history $M/train/history.csv
 run freeze $M/train/keras_model.h5 --form window --form step --window-steps 12 \\
     --windows $D/validation.csv --scaler $M/train/scaler.json --out $M/freeze
-run convert $M/freeze/step.pb --form step --precision int8 --keras $M/train/keras_model.h5 \\
-    --calibration $D/train.csv --validation $D/validation.csv --scaler $M/train/scaler.json \\
-    --output $M/convert/step_int8.tflite
+for precision in int8 int16x8; do
+    run convert $M/freeze/step.pb --form step --precision $precision \\
+        --keras $M/train/keras_model.h5 --calibration $D/train.csv --validation $D/validation.csv \\
+        --scaler $M/train/scaler.json --output $M/convert/step_$precision.tflite
+done
 run evaluate --train $D/train.csv --validation $D/validation.csv --test $D/test.csv \\
     --events $D/events.csv --scaler $M/train/scaler.json --history $M/train/history.csv \\
     --keras $M/train/keras_model.h5 --frozen $M/freeze/window.pb --tflite $M/convert \\
@@ -405,7 +412,7 @@ run evaluate --train $D/train.csv --validation $D/validation.csv --test $D/test.
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A folder in which the stages ran on the smoke parameters, with one .tflite file."""
+    """A folder in which the stages ran on the smoke parameters, with two .tflite files."""
     folder = tmp_path_factory.mktemp("built")
     with open(os.path.join(ROOT, "tests", "smoke.yaml")) as file:
         (folder / "params.yaml").write_text(file.read())
@@ -434,13 +441,30 @@ def alarms_of(text):
 
 
 @pytest.mark.slow
-def test_alarms_on_the_test_part_are_those_of_evaluate(built):
+@pytest.mark.parametrize("name", ["step_int8", "step_int16x8"])
+def test_alarms_on_the_test_part_are_those_of_evaluate(built, name):
     with open(str(built / "reports" / "evaluate" / "alarms.csv")) as file:
         expected = [[int(row["start"]), int(row["end"]), float(row["peak_score"])]
-                    for row in csv.DictReader(file) if row["detector"] == "step_int8"]
+                    for row in csv.DictReader(file) if row["detector"] == name]
     assert expected
-    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv"], built)
+    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv",
+                 "--model", "models/convert/%s.tflite" % name], built)
     assert alarms_of(found) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["step_int8", "step_int16x8"])
+def test_in_pieces_the_scores_have_the_bytes_of_the_step_file_alone(built, name):
+    path = str(built / "models" / "convert" / (name + ".tflite"))
+    scaler = read_scaler(str(built / "models" / "train" / "scaler.json"))
+    detector = read_detector(str(built / "reports" / "evaluate" / "detectors.json"), name,
+                             len(scaler.channels))
+    values = read_record(str(built / "data" / "generate" / "test.csv")).values
+    model = detect.step_model(path)
+    assert model.in_pieces
+    whole, alone = (StreamDetector(one, scaler, detector).update(values).tobytes()
+                    for one in (model, Model(path)))
+    assert whole == alone
 
 
 @pytest.mark.slow
