@@ -58,7 +58,7 @@ def main(argv):
         raise UserError("%s has no step file with a detector in %s" % (args.models, args.detector))
     found = {name: report(os.path.join(args.models, name + ".tflite"), scaler, detectors[name],
                           values) for name in files}
-    peer = peer_report(args.keras, values) if args.keras else None
+    peer = peer_report(args.keras, scaler.standardise(values)) if args.keras else None
     text = "\n".join([table(name, item) for name, item in found.items()]
                      + ([peer_table(peer)] if peer else []))
     write_text(args.out + ".md", text)
@@ -136,8 +136,11 @@ def measured(core, folder, values, item):
             "instructions_per_multiply_add": round(network / item["multiply_adds"], 2)}
 
 
-def peer_report(path, values):
-    """What emx-onnx-cgen's C of a Keras file needs on each core; None where it is not installed."""
+def peer_report(path, samples):
+    """What emx-onnx-cgen's C of a Keras file needs on each core; None where it is not installed.
+
+    samples : (n, C) in standard deviations, as our network gets them
+    """
     if not os.path.exists(os.path.join(ROOT, PEERS, "bin", "emx-onnx-cgen")):
         return None
     layers = one_lstm(read_network(path), path)
@@ -151,7 +154,7 @@ def peer_report(path, values):
                               output=os.path.join(folder, "net.c"))
         harness = re.sub("@[A-Z]+@", lambda found: str(sizes[found.group()]), pieces.text("peer.c"))
         write_text(os.path.join(folder, "peer.c"), harness)
-        write_samples(folder, values)
+        write_samples(folder, samples)
         found = {"version": made, "cores": {}}
         for core in progress(devices.CORES, "emx-onnx-cgen"):
             if not devices.lacking(core):
