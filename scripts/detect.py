@@ -38,12 +38,13 @@ from kit.detection.stream import Alarms, Envelope, StreamDetector
 from kit.page.panels import draw, figure_class
 from kit.record.files import PIECE_BYTES
 from kit.record.logs import SESSION, Form, form_of, open_log, text_log
-from kit.record.readings import sampled
+from kit.record.readings import Chain, sampled
 from kit.record.steady import Steady
-from kit.record.timeline import Timeline, cut, iso
+from kit.record.timeline import Timeline, cut, equally_spaced, iso
 from kit.record.windows import read_scaler
-from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
+from kit.runtime.verifier import model_file
+from kit.tflite.chunk import InPieces
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
 POLL_S = 0.2
@@ -200,14 +201,14 @@ def check_channels(log, channels, ignored):
 
 
 def step_model(path):
-    """The Model of a step file; UserError with the file's name for any other."""
+    """A step file, many samples a call; UserError with the file's name for any other."""
     try:
         model = Model(path)
     except UserError as error:
         raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
-    if not FORMS[model.form].streams:
+    if model.form != "step":
         raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
-    return model
+    return InPieces(model, model_file(path)[0])
 
 
 def stem(path):
@@ -392,19 +393,38 @@ def detect(args, scaler, model, fitted, signals, bad):
     envelope = Envelope(len(names) + 2) if args.plot else None
     watch = Watch(detector, writer(args.format, sys.stdout), True, envelope)
     parts = {"detector": detector, "timeline": timeline, "watch": watch, "place": place}
+    if chained(form):
+        parts["chain"] = Chain(goes_on=bool(args.state) or args.follow)
     files = (args.model, args.detector, args.scaler)
+    if form.sort and (args.state or args.follow):
+        raise UserError("generate.log.sort takes no %s: any row still to come may be the earliest, "
+                        "so nothing could be scored before the log ends"
+                        % ("--state" if args.state else "--follow"))
     known = bool(args.state) and os.path.exists(args.state)
     if known:
         memory.load(args.state, parts, files)
-    if args.state and chained(form):
-        raise UserError("--state goes with logs that need neither sort, duplicates, resample, fill "
-                        "nor tag_column")
-    steady, saved = Steady(timeline, bad), time.monotonic()
+    steady, saved = Steady(timeline, bad), [time.monotonic()]
 
     def save():
         if args.state:
             memory.save(args.state, parts, files)
-        watch.changed = False
+        watch.changed, saved[0] = False, time.monotonic()
+
+    def new(blocks):
+        """What is new of a log; between two blocks all that came of those before has been scored."""
+        for block in place.new(blocks, known):
+            yield block
+            place.passed(block)
+            if watch.changed or time.monotonic() - saved[0] > SAVED_S:
+                save()
+            signals.check()
+
+    def spaced(blocks):
+        """Equally spaced Blocks of a log's own."""
+        if chained(form):
+            return sampled(blocks, form, timeline, names, chain=parts["chain"])
+        steadied = (part for block in blocks for part in (steady.passed(block) if bad else [block]))
+        return equally_spaced(steadied, timeline)
 
     try:
         for log in logs(args.log, args.follow, form, signals):
@@ -412,21 +432,8 @@ def detect(args, scaler, model, fitted, signals, bad):
             check_channels(log, names, args.ignore + [
                 name for name in ignored if name in log.header])
             watch.timed = log.form.time != "none"
-            blocks = log.blocks(names, ignored + args.ignore)
-            if chained(form):
-                for block in sampled(blocks, form, timeline, names):
-                    watch.take(block)
-                    signals.check()
-                continue
-            for block in place.new(blocks, known):
-                for part in steady.passed(block) if bad else [block]:
-                    for stretch in timeline.spaced(part):
-                        watch.take(stretch)
-                place.passed(block)
-                if watch.changed or time.monotonic() - saved > SAVED_S:
-                    save()
-                    saved = time.monotonic()
-                signals.check()
+            for block in spaced(new(log.blocks(names, ignored + args.ignore))):
+                watch.take(block)
             known = False
     except Stopped:
         pass

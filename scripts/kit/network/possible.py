@@ -1,6 +1,6 @@
 """Which forms a network has, and in one sentence why not the others. No TensorFlow."""
 from kit.base.cli import UserError
-from kit.network.description import masked, paces, shapes, timed
+from kit.network.description import masked, paces, returned_states, shapes, step_shapes, timed
 from kit.network.kinds import KINDS
 from kit.network.layers.kind import WHOLE
 from kit.network.loops import pieces
@@ -38,9 +38,11 @@ def check_window(network, steps, path):
     if total > MOST_STEPS:
         others = [form for form in FORMS if form != "window" and not why_not(
             network, form, steps, path)]
+        way = "use the %s form" % " or the ".join(others) if others else (
+            "take shorter windows, as there is no other form")
         raise UserError("%s: no window form: %d steps of its recurrent layers would be unrolled, "
-                        "and the converter takes the square of their number; up to %d are; use "
-                        "the %s form" % (path, total, MOST_STEPS, " or the ".join(others)))
+                        "and the converter takes the square of their number; up to %d are; %s"
+                        % (path, total, MOST_STEPS, way))
 
 
 def check_step(network, path):
@@ -59,6 +61,18 @@ def check_step(network, path):
                             "read by others too, which %s" % (path, node.layer.name, WHOLE))
     if not any(item.timed for item in network.data):
         raise UserError("%s: no step form: no input is a sequence; use the window form" % path)
+
+
+def check_chunk(network, path):
+    """UserError where the chunk form cannot exist: it is a loop over the step form."""
+    check_step(network, path)
+    sizes, outputs = step_shapes(network, path), [
+        value for _, value in network.outputs if value not in returned_states(network)]
+    ends = [sizes[value] for value, item in enumerate(network.inputs) if item.state_of is None]
+    ends += [sizes[value] for value in outputs]
+    if [len(shape) for shape in ends] != [1, 1] or network.data[0].dtype != "float32":
+        raise UserError("%s: no chunk form: it takes one sequence of vectors and gives one; use the "
+                        "step form" % path)
 
 
 def check_fused(network, path):
@@ -89,6 +103,7 @@ def fused_activations(network):
 CHECKS = {"window": check_window,
           "loop": lambda network, steps, path: pieces(network, steps, path),
           "step": lambda network, steps, path: check_step(network, path),
+          "chunk": lambda network, steps, path: check_chunk(network, path),
           "fused": lambda network, steps, path: check_fused(network, path)}
 
 

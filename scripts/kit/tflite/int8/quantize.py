@@ -101,7 +101,7 @@ def refuse_unknown(graph, scheme):
 
 def refuse_lstm(graph, operator, scheme):
     name = graph.tensors[operator["outputs"][0]]["name"]
-    if not scheme.fine:
+    if scheme.name != "int8":
         raise UserError("no %s fused form: LiteRT and tflite-runtime have no such kernel of %s; use "
                         "the loop form, which is as exact" % (scheme.name, fused.OPERATOR))
     if operator["options"].get("activation") != FUSED_TANH:
