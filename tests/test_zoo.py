@@ -297,6 +297,8 @@ LAYERS = {
         steps=24)),
     "conv_of_one": (ALL, lambda: sequential(
         lstm(4, **SEQ), layer("Conv1D", 3, 1, padding="same"), dense())),
+    "bidirectional_conv_of_one": (NO_STEP, lambda: sequential(
+        layer("Conv1D", 4, 1, activation="relu"), layer("Bidirectional", lstm(3)), dense())),
     "conv_separable": (ALL, lambda: sequential(
         layer("SeparableConv1D", 5, 3, padding="valid", depth_multiplier=2), lstm(), dense())),
     "conv_after": (NO_STEP, lambda: sequential(
@@ -494,7 +496,8 @@ LOOPS = ["lstm_backwards", "lstm_backwards_sequences", "flatten_sequences", "aut
          "lstm_one_step", "stack_2", "stack_mixed", "sequence_time_distributed", "dense_before",
          "classifier_softmax", "batch_norm_between", "reshape_end", "gru", "gru_reset_after",
          "rnn_alone", "nested_twice", "lstm_time_major", "conv_lstm", "conv_causal", "embedding",
-        "embedding_masked", "masking", "masking_other_value", "time_distributed_conv"]
+        "embedding_masked", "masking", "masking_other_value", "time_distributed_conv",
+        "reshape_first", "backward_layer", "bidirectional_conv_of_one"]
 CASES += [(name, "loop", "float32") for name in LOOPS]
 CASES += [(name, "loop", "int8") for name in LOOPS if name in INT8]
 REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")

@@ -1,4 +1,5 @@
 """A network as pieces that are loops: where it is cut, and what each piece is."""
+import numpy as np
 import pytest
 
 from kit.base.cli import UserError
@@ -63,8 +64,10 @@ def test_the_layer_in_the_way_is_named(layers, said):
         pieces(network, T, "m.h5")
 
 
-def test_a_loop_has_one_input_of_vectors_and_one_output():
+def test_a_loop_has_one_input_of_vectors_or_words_and_one_output():
     one = path_of([lstm()], (T, C))
     two = one._replace(outputs=one.outputs * 2)
     with pytest.raises(UserError, match="the model has 1 inputs and 2 outputs, and a loop has one"):
         pieces(two, T)
+    words = path_of([read("Embedding", [np.ones((5, C))], input_dim=5, output_dim=C), lstm()], (T,))
+    assert [len(piece.networks) for piece in pieces(words, T)] == [1]

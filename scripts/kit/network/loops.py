@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kit.base.cli import UserError
 from kit.network.description import path_of, shapes, timed
 from kit.network.kinds import KINDS
-from kit.network.layers.kind import Pointwise
+from kit.network.layers.kind import Layer, Pointwise
 
 
 class Piece(NamedTuple):
@@ -58,7 +58,7 @@ def _cut(network, steps, path):
                             "joins; use the window form" % (path, node.layer.name))
     sizes = shapes(network, steps)
     found, pending, whole = [], _Pending(), True  # whole: the value is a sequence of steps
-    for layer, before, after in zip(network.layers, sizes, sizes[1:]):
+    for layer, before, after in zip(map(_as_dense, network.layers), sizes, sizes[1:]):
         if layer.kind == "Bidirectional" and _mergeable(layer):
             found += pending.piece(whole)
             whole = layer.options["return_sequences"]
@@ -79,7 +79,7 @@ def _cut(network, steps, path):
                 pending = _Pending(pending.repeat, backwards=True)
             pending.add(_forwards(layer), before)
             whole = layer.options["return_sequences"]
-        elif _is_pointwise(layer) or not whole and (
+        elif isinstance(KINDS[layer.kind], Pointwise) or not whole and (
                 not KINDS[layer.kind].recurrent):
             pending.add(layer, before)
         else:
@@ -88,9 +88,15 @@ def _cut(network, steps, path):
     return found + pending.piece(whole)
 
 
-def _is_pointwise(layer):
-    return isinstance(KINDS[layer.kind], Pointwise) or (
-        layer.kind == "Conv1D" and layer.options["strides"] == (1,) and layer.options["kernel"] == 1)
+def _as_dense(layer):
+    """A convolution of one step as the Dense that it is."""
+    options = layer.options
+    if layer.kind not in ("Conv1D", "SeparableConv1D") or (
+            (options["strides"], options["kernel"]) != ((1,), 1)):
+        return layer
+    return Layer("Dense", layer.name, {"units": options["filters"],
+                                       "activation": options["activation"]},
+                 dict(layer.weights, kernel=layer.weights["kernel"][0]))
 
 
 def _mergeable(layer):

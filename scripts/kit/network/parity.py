@@ -68,7 +68,10 @@ class Reference:
             stream, model = self.samples.stream, opened(built(self.file))
             windows = [Samples(stream[None], steps, False).windows(LENGTH_WINDOWS)
                        for steps in LENGTHS if steps <= len(stream)]
-            self._known["lengths"] = [(some, model.predict(some)) for some in windows]
+            try:
+                self._known["lengths"] = [(some, model.predict(some)) for some in windows]
+            except (ValueError, tf.errors.InvalidArgumentError):  # a Reshape that says how many steps
+                self._known["lengths"] = []
         return self._known["lengths"]
 
     def rounding_at(self, windows, expected):

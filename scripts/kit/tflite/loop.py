@@ -239,7 +239,8 @@ def _merged(main, mode, a, b):
     if mode == "concat":
         kind = _spanning(kinds, _range_of_both)
         both = [_requantized(main, place, kind) for place in (a, b)]
-        return main.op("CONCATENATION", both, shape[:-1] + [2 * shape[-1]], kind,
+        width = shape[-1] + main.shape(b)[-1]
+        return main.op("CONCATENATION", both, shape[:-1] + [width], kind,
                        axis=len(shape) - 1)
     if mode == "mul":
         return main.op("MUL", [a, b], shape, _spanning(kinds, _range_of_product))

@@ -195,5 +195,41 @@ def test_which_convolutions_have_a_step_form():
     assert no_step(conv(K, padding="causal")) is None and no_step(conv(K)) is None
     assert "padding='same', which looks ahead" in no_step(conv(K, padding="same"))
     assert no_step(conv(K[:1], padding="same")) is None
-    assert no_step(conv(K, strides=2)) is None and no_step(conv(K, strides=2), timed=False) is None
+    assert no_step(conv(K, strides=2)) is None
+    assert no_step(conv(K, strides=2), timed=False) is None
     assert no_step(POOL) is None
+    same = read("MaxPooling1D", pool_size=2, strides=2, padding="same")
+    assert "is MaxPooling1D over the steps" in no_step(same)
+
+
+@pytest.mark.parametrize("layer, pace", [
+    (conv(K), (0, 1)), (conv(K, strides=2, padding="causal"), (0, 2)),
+    (conv(K, strides=3), (len(K) - 1, 3)),
+    (read("AveragePooling1D", pool_size=4, strides=3, padding="valid"), (3, 3))])
+def test_a_state_counts_the_calls_to_the_next_output(layer, pace):
+    kind = KINDS[layer.kind]
+    assert kind.pace(layer) == pace
+    if pace == (0, 1):
+        return
+    (first, every), (matrix, start) = pace, kind.onward(layer)
+    count, found = np.zeros(first + every), []
+    for _ in range(20):
+        count = count @ matrix + start
+        assert sorted(count) == [0] * (first + every - 1) + [1]
+        found.append(count[first])
+    assert np.flatnonzero(found).tolist() == list(range(first, 20, every))
+
+
+@pytest.mark.slow
+def test_strides_in_a_stream_give_what_they_give_along_the_steps():
+    """Two of them one after the other, the second of which waits for the outputs of the first."""
+    x = random(1, 40, 3)
+    first = conv(random(3, 3, 2, seed=1), strides=2)
+    pool = read("MaxPooling1D", pool_size=2, strides=3, padding="valid")
+    lstm = read("LSTM", [random(2, 8, seed=2), random(2, 8, seed=3), random(8, seed=4)], units=2,
+                activation="tanh", recurrent_activation="sigmoid", return_sequences=True)
+    whole, found = window([first, pool, lstm], x)[0], step([first, pool, lstm], x[0])
+    starts = 2 + 2 * 1, 2 * 3  # the first has its first output at call 2, the second after one more
+    assert (found[:starts[0]] == 0).all()
+    wanted = np.repeat(whole, starts[1], 0)[:len(found) - starts[0]]
+    assert found[starts[0]:][:len(wanted)] == pytest.approx(wanted, abs=1e-6)
