@@ -10,9 +10,6 @@ from conftest import ROOT
 import bench
 from kit.base.cli import UserError
 from kit.bench import contenders
-from kit.bench.weights import one_lstm
-from kit.network.description import Network, Node
-from kit.network.layers.kind import Layer
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
 MISSING = [venv for venv in (".venv-litert", ".venv-tflm", ".venv-peers")
@@ -25,12 +22,6 @@ def test_without_a_compiler_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="needs a C compiler named cc"):
         bench.compiled(bench.Bench(weights, 6, None, None, str(tmp_path)))
-
-
-def test_other_networks_are_refused_by_name():
-    gru = Network([], [Node(Layer(kind, kind, {}, {}), (), ()) for kind in ("GRU", "Dense")], [])
-    with pytest.raises(UserError, match="my.h5: .* not for GRU, Dense"):
-        one_lstm(gru, "my.h5")
 
 
 def test_the_error_is_a_part_of_the_outputs_deviation():

@@ -23,5 +23,5 @@ def test_every_module_has_a_test_file_and_every_test_file_of_a_room_its_module()
     expected = {mirror(module) for module in python_files(KIT)}
     found = {path for path in python_files(TESTS)
              if path.split(os.sep)[0] in rooms and os.path.basename(path).startswith("test_")}
-    assert not expected - found, "modules of kit without a test file of their own"
-    assert not found - expected, "test files in a room of kit without a module"
+    assert sorted(expected - found) == [], "modules of kit without a test file of their own"
+    assert sorted(found - expected) == [], "test files in a room of kit without a module"

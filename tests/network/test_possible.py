@@ -43,7 +43,7 @@ def test_steps_of_all_recurrent_layers_are_counted_those_of_both_directions_twic
 def test_a_window_that_is_too_long_says_what_works():
     possible.check_window(OPEN, possible.MOST_STEPS, "m.h5")
     with pytest.raises(UserError, match="m.h5: no window form: 2001 steps .*; up to 2000 are; use the "
-                                        "loop or the fused or the step form"):
+                                        "loop or the fused or the step or the chunk form"):
         possible.check_window(OPEN, possible.MOST_STEPS + 1, "m.h5")
 
 
@@ -98,7 +98,8 @@ def test_what_a_person_reads():
     assert lines[0] == "m.h5" and lines[2:4] == ["inputs", "  input                float32 (?, 3), sequence"]
     assert lines[5].split()[:6] == ["odd", "LSTM", "(9,", "3)", "->", "(4)"]
     assert "units=4" in lines[5] and "return_sequences" not in lines[5]
-    assert lines[-5:] == ["forms", "  window   yes", "  loop     yes", "  step     yes", "  fused    yes"]
+    assert lines[-6:] == ["forms"] + [
+        "  %-8s yes" % form for form in ("window", "loop", "step", "chunk", "fused")]
     assert "say how long a window is" in possible.verdict(OPEN, "window", None, "m.h5")
     assert possible.verdict(OPEN, "step", None, "m.h5") == "yes"
 

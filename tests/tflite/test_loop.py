@@ -86,7 +86,7 @@ def test_the_merged_output_holds_what_two_that_saturate_make(dtype, mode, merged
     one, limits = Model(data, "tflite_runtime").outputs[0], np.iinfo(dtype)
     low, high = (one.scale * (end - one.zero_point) for end in (limits.min, limits.max))
     corners = [merged(a, b) / (1 + (mode == "ave")) for a in (low, high) for b in (low, high)]
-    model, _ = looped([(Piece((None, None), (False, True), False, mode), [step, step])], T, 3)
+    model, _ = looped([(Piece((None, None), (False, True), False, mode), [step, step])], T, (3,))
     out = Model(flatbuffer.write(model), "tflite_runtime").outputs[0]
     assert out.scale * (limits.min - out.zero_point) <= min(corners) + out.scale
     assert out.scale * (limits.max - out.zero_point) >= max(corners) - out.scale

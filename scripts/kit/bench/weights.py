@@ -15,7 +15,8 @@ def one_lstm(network, path):
 
 def write_weights(layers, path):
     """Write the arrays of (LSTM, Dense) to an .npz: kernel, recurrent, bias, dense, dense_bias."""
-    lstm, dense = layers
-    np.savez(path, kernel=lstm.weights["kernel"], recurrent=lstm.weights["recurrent"],
-             bias=lstm.weights["bias"], dense=dense.weights["kernel"],
-             dense_bias=dense.weights["bias"])
+    kernels = [layer.weights["kernel"] for layer in layers]
+    biases = [layer.weights.get("bias", np.zeros(kernel.shape[1], np.float32))
+              for layer, kernel in zip(layers, kernels)]
+    np.savez(path, kernel=kernels[0], recurrent=layers[0].weights["recurrent"], bias=biases[0],
+             dense=kernels[1], dense_bias=biases[1])
