@@ -108,6 +108,6 @@ clean:  ## remove what is generated and not in git; the environments and DVC's c
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/dvc,3.9,--universal)
-	for name in litert tflm peers audit; do \
+	for name in litert tflm peers fleet audit; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done

@@ -50,6 +50,9 @@ class LargestResidual:
     def __init__(self, detector):
         pass
 
+    def begin(self):
+        pass
+
     def update(self, samples, forecasts):
         return np.nan_to_num(np.abs(samples - forecasts)).max(axis=1)
 
@@ -61,7 +64,7 @@ FITTED = {"threshold": 2.5, "warm_up_samples": 3, "interval_s": 60.0}
 def kit(tmp_path, monkeypatch):
     """A folder with a log of two channels, with an alarm in row 6, and all that detect reads."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("detect.Model", Persistence)
+    monkeypatch.setattr("kit.detection.stream.Model", Persistence)
     monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
     monkeypatch.setattr("kit.detection.fitted.check_scorer", lambda *_: None)
     (tmp_path / "step_int8.tflite").write_bytes(b"")

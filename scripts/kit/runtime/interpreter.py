@@ -38,7 +38,10 @@ class Model:
     runtime : a key of RUNTIMES; None takes the first that is installed and runs the file
     form : a key of FORMS
     any_length : whether windows may be longer and shorter than the file says
+    streams : how many a step model follows at once, see `widen`
     """
+
+    streams = 1
 
     def __init__(self, source, runtime=None, threads=1):
         _check_runtime(runtime)
@@ -89,21 +92,23 @@ class Model:
     def stream(self, samples):
         """float32 (n, C) -> float32 (n, ...): the output after each sample; the state is kept.
 
-        A list of arrays for a model of several inputs, and of one of several outputs.
+        A list of arrays for a model of several inputs, and of one of several outputs. Of several
+        `streams` a sample of each comes in turn, and so do the outputs.
         """
         self._expect(samples, FORMS[self.form].streams, "stream", "predict")
         run = self._interpreter
         sources, found = self._prepared(samples)
         set_tensor, get_tensor, invoke = run.set_tensor, run.get_tensor, run.invoke
         results = [(values, result.index) for values, result in zip(found, self._results)]
-        for number in range(len(found[0])):
+        width = self.streams
+        for number in range(0, len(found[0]), width):
             for source, values in sources:
-                set_tensor(source, values[number:number + 1])
+                set_tensor(source, values[number:number + width])
             for (into, _, _), value in zip(self._routes, self._held):
                 set_tensor(into, value)
             invoke()
             for values, result in results:
-                values[number] = get_tensor(result)[0]
+                values[number:number + width] = get_tensor(result)
             self._held = [get_tensor(after) if convert is None else convert(get_tensor(after))
                           for _, after, convert in self._routes]
         return self._given(found)
@@ -136,6 +141,16 @@ class Model:
         if not fits:
             raise ValueError("the states of another model")
         self._held = [np.array(value) for value in values]
+
+    @_refusing
+    def widen(self, streams):
+        """Follow so many streams at once, all from the zero state."""
+        for item in self.inputs:
+            self._interpreter.resize_tensor_input(item.index, (streams,) + item.shape[1:])
+        self._interpreter.allocate_tensors()
+        self._describe()
+        self.streams = streams
+        self.reset()
 
     def _resize(self, shape):
         """Make the input's time axis as long as that of windows of this shape."""
