@@ -4,12 +4,13 @@
     scripts/convert.py my_model.h5 --form step --precision int8 \\
         --calibration windows.npy -o my_model.tflite
     scripts/convert.py my_model.h5 --form all --calibration windows.npy -o my_folder
-    sh scripts/run convert models/freeze/step.pb -o models/convert/step_int8.tflite \\
+    sh scripts/run convert models/freeze -o models/convert/step_int8.tflite \\
         --keras models/train/keras_model.h5 --scaler models/train/scaler.json \\
         --calibration data/generate/train.csv --validation data/generate/validation.csv
 
 in   a Keras model: .h5, .keras, a SavedModel folder, weights with --architecture model.json; or
-     a .pb of freeze with its .json beside it and the Keras file it came from (--keras);
+     a .pb of freeze with its .json beside it, or freeze's folder, and the Keras file that it came
+     from (--keras);
      data: .npy windows (n, steps, channels) or stream (n, channels) in the model's own units, or
      a record .csv with its --scaler
 out  the .tflite, and beside it a .json with what a device programmer needs: names, shapes, types,
@@ -42,7 +43,7 @@ from kit.network.possible import explained, window_steps
 from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.flatbuffer import merge_constants
-from kit.runtime.forms import FORMS
+from kit.runtime.forms import FORMS, GRAPHS
 from kit.runtime.precisions import EXACT, PRECISIONS
 
 END = {"name": Text, "shape": [Whole(low=1, high=1 << 20)]}
@@ -57,7 +58,7 @@ STEPS = {  # of a recurrence: kit.network.roles
 class Job(NamedTuple):
     """What all cells of the table share."""
 
-    source: str  # .pb or .h5
+    source: str  # .h5, .pb or a folder of them
     network: object  # kit.network.description.Network
     steps: object  # length of a window; None where nothing says it
     calibration: object  # Samples, or None
@@ -94,7 +95,7 @@ def main(argv):
 def arguments(argv):
     p = parser(__doc__)
     p.add_argument("source", help="Keras model: .h5, .keras, SavedModel folder, weights or .json; "
-                   "or a .pb of freeze with its .json beside it")
+                   "or a .pb of freeze with its .json beside it, or the folder of such")
     add_arguments(p)
     p.add_argument("-o", "--output", help=".tflite to write (a folder for all)")
     p.add_argument("--explain", action="store_true", help="write nothing; print the layers as "
@@ -131,10 +132,11 @@ def job_of(args):
     file = read_asked(keras_of(args), args)
     network = read_network(file)
     steps = args.window_steps or network.steps
-    if is_frozen(args.source):
-        signature = signature_of(args.source)
-        if not FORMS[signature["form"]].streams and network.data[0].timed:
-            steps = signature["inputs"][0]["shape"][1]
+    if network.data[0].timed:
+        for path in graphs_in(args.source):
+            signature = signature_of(path)
+            if not FORMS[signature["form"]].streams:
+                steps = signature["inputs"][0]["shape"][1]
     calibration = args.calibration and read_inputs(
         args.calibration, args.scaler, network.inputs, steps)
     validation = read_inputs(args.validation, args.scaler, network.inputs, steps) if (
@@ -151,17 +153,22 @@ def job_of(args):
                Reference(file, validation), args.bound)
 
 
-def is_frozen(source):
-    """Is this a graph that freeze wrote, its description beside it?"""
-    return source.endswith(".pb") and os.path.isfile(os.path.splitext(source)[0] + ".json")
+def graphs_in(source):
+    """The graphs of freeze, their descriptions beside them: this one, or those of this folder."""
+    paths = [source] if source.endswith(".pb") else [graph_of(source, name) for name in GRAPHS]
+    return [path for path in paths if os.path.isfile(os.path.splitext(path)[0] + ".json")]
+
+
+def graph_of(folder, name):
+    return os.path.join(folder, name + ".pb")
 
 
 def keras_of(args):
     """The Keras file that is converted, or that a frozen graph is compared with."""
-    if is_frozen(args.source) and args.keras is None:
+    if graphs_in(args.source) and args.keras is None:
         raise UserError("%s: say with --keras which Keras file this graph was frozen from"
                         % args.source)
-    return args.keras if is_frozen(args.source) else args.source
+    return args.keras if graphs_in(args.source) else args.source
 
 
 def signature_of(pb_path):
@@ -245,6 +252,11 @@ def convert(job, form, precision):
     if PRECISIONS[precision].calibrated and job.calibration is None:
         raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
                         "model will see" % precision)
+    if os.path.isdir(job.source) and graphs_in(job.source):
+        job = job._replace(source=graph_of(job.source, FORMS[form].graph))
+        if not graphs_in(job.source):
+            raise UserError("%s and its .json are not both there; freeze --form %s writes them"
+                            % (job.source, FORMS[form].graph))
     with tempfile.TemporaryDirectory() as folder:
         if form == "loop":
             model, signature = looped(job, precision, folder)
@@ -281,12 +293,12 @@ def looped(job, precision, folder):
 
 def sources(job):
     """The files that the .tflite is made from."""
-    return (job.source,) if is_frozen(job.source) else job.reference.file.sources
+    return (job.source,) if graphs_in(job.source) else job.reference.file.sources
 
 
 def frozen_source(job, form, folder):
     """(path of the .pb, its signature), frozen here when the source is an .h5."""
-    if is_frozen(job.source):
+    if graphs_in(job.source):
         signature = signature_of(job.source)
         if signature["form"] != FORMS[form].graph:
             raise UserError("%s holds the %s form; for %s the %s form is needed"

@@ -75,9 +75,9 @@ def operators(model):
 
 def tensor_line(tensor):
     """sample int8 [1, 7] scale 0.063 zero point -1"""
-    kind = flatbuffer.TYPES.get(tensor.get("type", 0), "?")
+    number_type = flatbuffer.TYPES.get(tensor.get("type", 0), "?")
     name = tensor.get("name") or "(no name)"
-    words = [name if name.isprintable() else ascii(name), kind, str(verifier.shape_of(tensor))]
+    words = [name if name.isprintable() else ascii(name), number_type, str(verifier.shape_of(tensor))]
     if tensor.get("quantization", {}).get("scale") is not None:
         words.append("scale %.9g zero point %d" % verifier.scale_of(tensor))
     return " ".join(words)

@@ -69,7 +69,7 @@ def head(path, form):
 
 
 class Column:
-    """What a column's first cells are: `kind` is time, clock, number, words, constant or empty."""
+    """What a column's first cells are: `holds` is time, clock, number, words, constant or empty."""
 
     def __init__(self, name, cells):
         self.name, self.odd, self.pattern = name, [], None
@@ -80,20 +80,20 @@ class Column:
         known = numbers[~np.isnan(numbers)]
         filled = [text for text in texts if text]
         if not filled:
-            self.kind = "empty"
+            self.holds = "empty"
         elif len(known) >= 0.5 * len(filled):
-            self.kind = "number" if len(set(known)) > 1 else "constant"
+            self.holds = "number" if len(set(known)) > 1 else "constant"
             self.value = known[0]
         elif all(is_clock(text) for text in filled[:100]):
-            self.kind = "clock"
+            self.holds = "clock"
         else:
             self.pattern = guess(filled[:2000])
-            self.kind = "time" if self.pattern else "words"
-        if self.kind == "number" and len(known) == len(texts) and (np.diff(known) > 0).all():
+            self.holds = "time" if self.pattern else "words"
+        if self.holds == "number" and len(known) == len(texts) and (np.diff(known) > 0).all():
             found = guess(filled[:2000])
             big = known[0] > 1e8 or found == "excel" or isinstance(found, str) and "%" in found
             if big:
-                self.kind, self.pattern = "time", found
+                self.holds, self.pattern = "time", found
 
 
 def numbers_of(name, cells):
@@ -127,8 +127,8 @@ def proposed(form, columns):
         settings.update(columns=list(form.columns), separator=form.separator)
         said.append("no line of names: c0, c1, ... stand for them")
     names = list(columns)
-    of = {kind: [name for name in names if columns[name].kind == kind]
-          for kind in ("time", "clock", "words", "number", "constant", "empty")}
+    of = {holds: [name for name in names if columns[name].holds == holds]
+          for holds in ("time", "clock", "words", "number", "constant", "empty")}
     time = of["time"][:1]
     if time and of["clock"]:
         time = time + of["clock"][:1]
@@ -160,8 +160,8 @@ def proposed(form, columns):
             settings["normal_labels"] = levels[:1]
     others = set(of["words"] + of["constant"] + of["empty"]) - set(labels[:1])
     ignored += [name for name in names if name in others]
-    for kind, what in (("words", "words"), ("constant", "one value"), ("empty", "nothing")):
-        left = [name for name in of[kind] if name in others]
+    for holds, what in (("words", "words"), ("constant", "one value"), ("empty", "nothing")):
+        left = [name for name in of[holds] if name in others]
         if left:
             said.append("%s in %s" % (what, ", ".join(left)))
     marks = sorted({mark for name in of["number"] for mark in columns[name].odd})

@@ -314,6 +314,27 @@ def test_damaged_graph_costs_one_sentence(folder, tmp_path, bytes_of, described,
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_of_graphs_serves_each_form_with_its_own_and_says_the_length(folder, tmp_path):
+    import freeze
+
+    source, graphs = str(folder / "model.h5"), str(tmp_path / "freeze")
+    freeze.main([source, "--form", "window", "--form", "step", "--window-steps", str(STEPS),
+                 "--out", graphs])
+    for form, graph in (("window", "window"), ("loop", "step"), ("step", "step")):
+        for place in (graphs, os.path.join(graphs, graph + ".pb")):
+            convert.main([place, "--keras", source, "--window-steps", str(STEPS),
+                          "-o", str(tmp_path / form / os.path.basename(place)
+                                    / (form + "_float32.tflite"))])
+        one, other = sorted((tmp_path / form).glob("*/*.tflite"))
+        assert one.read_bytes() == other.read_bytes()
+        assert json.loads(one.with_suffix(".json").read_text())["source"] == graph + ".pb"
+    convert.main([graphs, "--keras", source, "-o", str(tmp_path / "loop_float32.tflite")])
+    assert (tmp_path / "loop_float32.tflite").read_bytes() == next(
+        (tmp_path / "loop").glob("*/*.tflite")).read_bytes()
+    with pytest.raises(UserError, match="fused.pb and its .json are not both there; freeze --form"):
+        convert.main([graphs, "--keras", source, "-o", str(tmp_path / "fused_float32.tflite")])
+
+
 def test_converter_that_aborts_costs_one_sentence(tmp_path):
     """toco ends the process on a failed check; here a product whose sides do not fit."""
     from kit.tf.tf115 import tf

@@ -1,47 +1,11 @@
 """Reading Keras' .h5: what is understood, and one sentence for what is not. No TensorFlow."""
-import json
-
 import h5py
 import numpy as np
 import pytest
 
 from kit.base.cli import UserError
 from kit.network.description import read_network, shapes, step_shapes
-
-UNITS, C = 4, 3
-
-
-def lstm(name="lstm", **options):
-    config = {"name": name, "units": UNITS, "activation": "tanh",
-              "recurrent_activation": "sigmoid", "batch_input_shape": [None, None, C]}
-    return {"class_name": "LSTM", "config": dict(config, **options)}
-
-
-def dense(name="dense", **options):
-    return {"class_name": "Dense", "config": dict(
-        {"name": name, "units": 2, "activation": "linear"}, **options)}
-
-
-def layer(kind, name="odd", **options):
-    return {"class_name": kind, "config": dict({"name": name}, **options)}
-
-
-WEIGHTS = {"lstm": [(C, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)], "dense": [(UNITS, 2), (2,)]}
-
-
-def write(path, layers, version="2.2.4-tf", weights=WEIGHTS, config=None, fill=0.5):
-    """An .h5 as Keras writes it."""
-    with h5py.File(str(path), "w") as file:
-        file.attrs["keras_version"] = np.bytes_(version)
-        file.attrs["model_config"] = np.bytes_(json.dumps(
-            config or {"class_name": "Sequential", "config": {"layers": layers}}))
-        for name, arrays in weights.items():
-            group = file.create_group("model_weights/" + name)
-            names = ["%s/%d:0" % (name, k) for k in range(len(arrays))]
-            group.attrs["weight_names"] = [np.bytes_(n) for n in names]
-            for n, shape in zip(names, arrays):
-                group[n] = np.full(shape, fill, np.float32)
-    return str(path)
+from keras_files import C, UNITS, WEIGHTS, dense, functional, layer, lstm, write
 
 
 def test_forecaster_is_read_in_order(tmp_path):
@@ -158,17 +122,6 @@ def test_weights_of_another_shape_are_refused(tmp_path, name, shapes_in_file):
     weights = dict(WEIGHTS, **{name: shapes_in_file})
     with pytest.raises(UserError, match="layer '%s' do not have the shapes" % name):
         read_network(write(tmp_path / "m.h5", [lstm(), dense()], weights=weights))
-
-
-def functional(inbound, inputs=(("in", 0, 0),), outputs=(("dense", 0, 0),)):
-    layers = [dict(layer("InputLayer", "in", batch_input_shape=[None, 5, C]), inbound_nodes=[]),
-              dict(lstm(), inbound_nodes=inbound), dict(dense(), inbound_nodes=[
-                  [["lstm", 0, 0, {}]]])]
-    for item in layers:
-        item["name"] = item["config"]["name"]
-    return {"class_name": "Model", "config": {
-        "layers": layers, "input_layers": [list(i) for i in inputs],
-        "output_layers": [list(o) for o in outputs]}}
 
 
 def test_functional_path_is_followed_from_the_output(tmp_path):

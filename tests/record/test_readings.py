@@ -6,7 +6,6 @@ from hypothesis import given, settings, strategies
 from kit.base.cli import UserError
 from kit.record.logs import Block, Form
 from kit.record.readings import Tally, between, filled, joined, prepared
-from kit.record.survey import Survey
 
 NAN = np.nan
 
@@ -141,23 +140,3 @@ def test_files_of_one_sensor_each_are_joined(cut):
     seconds, values, _ = rows(joined([one, two]))
     assert seconds == [0, 10, 20, 40, 50]
     np.testing.assert_array_equal(values, [[1, NAN], [2, 5], [3, NAN], [NAN, 6], [4, 7]])
-
-
-def test_sentinels_are_suspected_where_they_are_far_from_all_else():
-    rng = np.random.Generator(np.random.PCG64(3))
-    values = np.stack([rng.normal(20, 2, 1000), rng.normal(0, 5000, 1000), rng.normal(0, 1, 1000),
-                       rng.normal(50, 1, 1000)], 1)
-    values[[40, 41, 700], 0] = -9999
-    values[5, 1] = -9999  # among readings as large
-    values[7, 2] = 0
-    values[300:305, 3] = 0
-    values[9, 3] = np.nan
-    survey = Survey(["a", "b", "c", "d"])
-    seen = list(survey.watch(blocks_of(range(1000), values, 300)))
-    assert len(seen) == 4
-    assert survey.suspects() == [("a", -9999.0, 3, "plant.csv", 41), ("d", 0.0, 5, "plant.csv", 301)]
-    assert survey.missing_shares() == {"d": pytest.approx(0.001)}
-    said = survey.sentences()
-    assert said[0] == "missing readings: d 0.1 %"
-    assert "a is -9999 in 3 rows, first in row 41 of plant.csv" in said[1]
-    assert said[2].endswith("set generate.log.missing: [{d: 0}]")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.record.samples import read_samples
+from kit.record.samples import lengths_of, read_samples, starts_of
 
 MAGIC = b"\x93NUMPY\x01\x00"
 
@@ -54,7 +54,7 @@ def test_a_record_has_a_sequence_for_each_session(tmp_path):
     found = np.rint(samples.windows(100, extremes=True)[:, :, 0] * 10).astype(int).tolist()
     assert found == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [20, 21, 22], [21, 22, 23],
                      [0, 1, 2], [21, 22, 23]]
-    assert (samples.lengths.tolist(), samples.starts.tolist()) == ([6, 4], [0, 6])
+    assert (lengths_of(samples).tolist(), starts_of(samples).tolist()) == ([6, 4], [0, 6])
     assert samples.given_steps is None and len(samples.stream) == 10
     with pytest.raises(UserError, match="sequences of 6 samples are too short for a window of 7"):
         read_samples(str(tmp_path / "r.csv"), str(tmp_path / "s.json"), 1, 7)

@@ -13,7 +13,7 @@ def read(cells, kind="auto", **options):
     """Times of cells as strings, and the kind that was taken."""
     clock = Clock("plant.csv", "t", kind, **options)
     times = clock.read(1, cells, lambda cells: np.array([float(cell) for cell in cells]))
-    return [str(time.astype("datetime64[s]")) for time in times], clock.kind
+    return [str(time.astype("datetime64[s]")) for time in times], clock.notation
 
 
 @pytest.mark.parametrize("cells, kind, first", [

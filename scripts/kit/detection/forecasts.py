@@ -40,7 +40,7 @@ def forecast_all(pool, paths, parts, window, bounds=None):
 
 
 def form_of(path):
-    """The form of a model file and the length of its window (None where it is open)."""
+    """(form of a model file, keras and frozen among them; its window's length or None)."""
     if path.endswith(".h5"):
         return "keras", None
     if path.endswith(".pb"):
@@ -49,8 +49,8 @@ def form_of(path):
     return model.form, None if FORMS[model.form].streams else int(model.input_shape[0])
 
 
-def streams(kind):
-    return kind in FORMS and FORMS[kind].streams
+def streams(form):
+    return form in FORMS and FORMS[form].streams
 
 
 def tflite_model(path):
@@ -62,40 +62,40 @@ def tflite_model(path):
         raise UserError("%s: %s" % (path, error) if path not in str(error) else str(error))
 
 
-def pieces(path, form, parts, window, bounds):
-    """Pieces of work: (path, part, start, stop, samples, form), samples as the form needs them."""
-    kind, own_window = form
+def pieces(path, form_and_window, parts, window, bounds):
+    """Pieces of work: (path, part, start, stop, samples, (form, window)), as the form needs them."""
+    form, own_window = form_and_window
     steps = own_window or window
     for number, part in enumerate(parts):
         for begin, end in bounds[number]:
-            block = max(end - begin, 1) if streams(kind) else BLOCK
+            block = max(end - begin, 1) if streams(form) else BLOCK
             for start in range(begin + steps, end, block):
                 stop = min(start + block, end)
-                yield path, number, start, stop, part[start - steps:stop], (kind, steps)
+                yield path, number, start, stop, part[start - steps:stop], (form, steps)
 
 
 def run_piece(piece):
     """Forecasts (stop - start, C) of one piece of work."""
-    path, _, _, _, samples, (kind, steps) = piece
-    model = loaded(path, kind)
-    if streams(kind):  # from a session's first sample on; the output after one forecasts the next
+    path, _, _, _, samples, (form, steps) = piece
+    model = loaded(path, form)
+    if streams(form):  # from a session's first sample on; the output after one forecasts the next
         model.reset()
         return model.stream(samples[:-1])[steps - 1:]
     windows, _ = windows_and_next(samples, steps)
-    if kind in FORMS:
+    if form in FORMS:
         return model.predict(windows)
     return np.concatenate([model(np.ascontiguousarray(windows[i:i + BATCH]))
                            for i in range(0, len(windows), BATCH)])
 
 
 @functools.lru_cache(maxsize=2)
-def loaded(path, kind):
+def loaded(path, form):
     """A .tflite Model, or a function from windows to forecasts; kept for the next piece."""
-    if kind == "keras":
+    if form == "keras":
         from kit.tf.tf115 import load_keras
 
         return load_keras(path).predict_on_batch
-    return frozen_graph(path) if kind == "frozen" else tflite_model(path)
+    return frozen_graph(path) if form == "frozen" else tflite_model(path)
 
 
 def frozen_graph(path):

@@ -6,9 +6,9 @@ import numpy as np
 
 def first_difference(ours, theirs):
     """One sentence on the first difference between two files of one kind (by their ending)."""
-    kinds = {".csv": _line, ".json": _line, ".html": _line, ".h5": _dataset,
-             ".tflite": _tensor, ".pb": _node}
-    how = kinds.get(os.path.splitext(ours)[1], _byte)
+    by_ending = {".csv": _line, ".json": _line, ".html": _line, ".h5": _dataset,
+                 ".tflite": _tensor, ".pb": _node}
+    how = by_ending.get(os.path.splitext(ours)[1], _byte)
     return how(ours, theirs) or _byte(ours, theirs)
 
 

@@ -46,11 +46,11 @@ def read_header(name, lines, form):
         raise UserError("%s is empty: a file whose first line names the columns is needed" % name)
     line, said = _named(name, first[0], at)
     separator = form.separator
-    if separator is None and len(_kinds(line)) != 1:
+    if separator is None and len(_separators(line)) != 1:
         below, lines = take(lines, 1)
         separator = separator_of([line] + below)
         lines = itertools.chain([below], lines)
-    separator = separator or _kinds(line)[0]
+    separator = separator or _separators(line)[0]
     try:
         header = [cell.strip() for cell in split([line], separator)[0]]
     except csv.Error as error:
@@ -101,7 +101,7 @@ def is_number(cell):
         return False
 
 
-def _kinds(line):
+def _separators(line):
     """The separators in a line, outside quotation marks, the most frequent first."""
     bare = re.sub(r'"[^"]*"', "", line)
     found = [one for one in SEPARATORS if one in bare]
@@ -111,15 +111,15 @@ def _kinds(line):
 def separator_of(lines, width=None):
     """The separator by which the lines have the same number of cells (or `width`), more than one;
     else the most frequent one of the first line."""
-    kinds = _kinds(lines[0]) if lines else []
-    for one in kinds + [BLANKS]:
+    separators = _separators(lines[0]) if lines else []
+    for one in separators + [BLANKS]:
         try:
             widths = {len(cells) for cells in split(lines, one)} | ({width} if width else set())
         except csv.Error:
             continue
         if len(widths) == 1 and widths != {1} and len(lines) + bool(width) > 1:
             return one
-    return kinds[0] if kinds else ","
+    return separators[0] if separators else ","
 
 
 def is_unit_row(cells):

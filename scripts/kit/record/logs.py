@@ -94,15 +94,15 @@ class Log:
     def said(self):
         """Sentences on what was decided from the content."""
         times = []
-        if self._clock and self.form.time == "auto" and self._clock.kind not in ("auto", "iso8601"):
+        if self._clock and self.form.time == "auto" and self._clock.notation not in ("auto", "iso8601"):
             times = ["%s: the times of column %s are taken as %s; generate.log.time says otherwise"
-                     % (self.name, self._clock.column, self._clock.kind)]
+                     % (self.name, self._clock.column, self._clock.notation)]
         return self.table.said + times
 
     @property
     def time_kind(self):
         """What `auto` has become."""
-        return self._clock.kind if self._clock else self.form.time
+        return self._clock.notation if self._clock else self.form.time
 
     @property
     def session_column(self):

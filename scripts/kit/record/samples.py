@@ -29,16 +29,6 @@ class Samples(NamedTuple):
         return [(sequence,) for sequence in self.sequences]
 
     @property
-    def lengths(self):
-        """(m,) of the sequences."""
-        return np.array([len(sequence) for sequence in self.sequences])
-
-    @property
-    def starts(self):
-        """(m,) places of the sequences' first samples in the stream."""
-        return _starts(self.lengths)
-
-    @property
     def stream(self):
         """All samples one after the other (n, C)."""
         if isinstance(self.sequences, np.ndarray):
@@ -60,14 +50,15 @@ class Samples(NamedTuple):
     def windows(self, count, extremes=False):
         """Up to `count` windows (n, steps, C), evenly spread; with extremes, also each window that
         ends on (or, at a sequence's start, holds) an extreme sample."""
-        per_sequence = self.lengths - self.steps + 1
+        per_sequence = lengths_of(self) - self.steps + 1
         ends = np.cumsum(per_sequence)
         picks = np.unique(np.linspace(0, ends[-1] - 1, min(count, ends[-1])).astype(int))
         which = np.searchsorted(ends, picks, side="right")
         places = list(zip(which, picks - (ends - per_sequence)[which]))
         if extremes:
-            which = np.searchsorted(self.starts, self.extremes, side="right") - 1
-            places += [(number, max(0, place - self.starts[number] - self.steps + 1))
+            starts = starts_of(self)
+            which = np.searchsorted(starts, self.extremes, side="right") - 1
+            places += [(number, max(0, place - starts[number] - self.steps + 1))
                        for number, place in zip(which, self.extremes)]
         return np.stack([self.sequences[sequence][start:start + self.steps]
                          for sequence, start in places])
@@ -113,16 +104,6 @@ class Parts(NamedTuple):
         return list(zip(*arrays))
 
     @property
-    def lengths(self):
-        """(m,) of the sequences."""
-        return np.array([len(walk[0]) for walk in self.walks])
-
-    @property
-    def starts(self):
-        """(m,) places of the sequences' first samples in the stream."""
-        return _starts(self.lengths)
-
-    @property
     def stream(self):
         """All steps one after the other (n, ...): an array per input, or the only one."""
         if not isinstance(self.sequences, list):
@@ -135,8 +116,14 @@ class Parts(NamedTuple):
         return []
 
 
-def _starts(lengths):
-    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(int)
+def lengths_of(samples):
+    """(m,) lengths of the sequences of Samples or Parts."""
+    return np.array([len(walk[0]) for walk in samples.walks])
+
+
+def starts_of(samples):
+    """(m,) places of the sequences' first samples in the stream."""
+    return np.concatenate([[0], np.cumsum(lengths_of(samples))[:-1]]).astype(int)
 
 
 def read_inputs(path, scaler, inputs, steps):

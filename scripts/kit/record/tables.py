@@ -76,16 +76,16 @@ def parquet(path):
 
 
 def _parquet_column(pyarrow, column):
-    kind = column.type
-    if pyarrow.types.is_dictionary(kind):
+    arrow = column.type
+    if pyarrow.types.is_dictionary(arrow):
         column = column.dictionary_decode()
-        kind = column.type
-    if pyarrow.types.is_timestamp(kind):
+        arrow = column.type
+    if pyarrow.types.is_timestamp(arrow):
         return np.asarray(column.to_numpy(zero_copy_only=False), "datetime64[us]")
-    if pyarrow.types.is_boolean(kind):
+    if pyarrow.types.is_boolean(arrow):
         return [_cell(value) for value in column.to_pylist()]
-    if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or (
-            pyarrow.types.is_decimal(kind)):
+    if pyarrow.types.is_integer(arrow) or pyarrow.types.is_floating(arrow) or (
+            pyarrow.types.is_decimal(arrow)):
         return np.asarray(column.cast(pyarrow.float64(), safe=False).to_numpy(
             zero_copy_only=False), np.float64)
     return [_cell(value) for value in column.to_pylist()]

@@ -12,7 +12,7 @@ import numpy as np
 from kit.base.cli import UserError
 
 EPOCHS = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}  # microseconds
-KINDS = ("auto", "iso8601") + tuple(EPOCHS) + ("excel", "counter", "none")
+NOTATIONS = ("auto", "iso8601") + tuple(EPOCHS) + ("excel", "counter", "none")
 EXCEL_ZERO = np.datetime64("1899-12-30", "us")
 DAY_US = 86400e6
 FIRST_ROWS = 2000  # that `auto` looks at
@@ -33,17 +33,17 @@ class Clock:
     """Reads a time column, block by block.
 
     name, column : what messages call them
-    kind : one of KINDS or a pattern; `auto` becomes what fits the first rows
+    notation : one of NOTATIONS or a pattern; `auto` becomes what fits the first rows
     zone : name of the zone of times without one; None for UTC
     interval_s : seconds that a counter counts
     """
 
-    def __init__(self, name, column, kind, zone=None, interval_s=None):
-        self.name, self.column, self.kind = name, column, kind
+    def __init__(self, name, column, notation, zone=None, interval_s=None):
+        self.name, self.column, self.notation = name, column, notation
         self.interval_s = interval_s
         self._zone = Zone(zone) if zone else None
         self._zoned = None  # unknown until the first time
-        self._checked = kind in ("iso8601", "none")
+        self._checked = notation in ("iso8601", "none")
 
     def read(self, row, cells, numbers):
         """datetime64[us] (n,), UTC, of cells from row `row` on.
@@ -52,13 +52,13 @@ class Clock:
         numbers : function from cells to float64 (n,), NaN where missing
         """
         if getattr(cells, "dtype", np.dtype("O")).kind == "M":
-            self.kind = "iso8601"
+            self.notation = "iso8601"
             return self._placed(np.asarray(cells, "datetime64[us]"), row, cells)
         if not self._checked:
             self._choose(row, cells)
-        if self.kind == "iso8601":
+        if self.notation == "iso8601":
             return self._iso(row, cells)
-        if "%" in self.kind:
+        if "%" in self.notation:
             return self._patterned(row, cells)
         return self._counted(row, cells, numbers(cells))
 
@@ -66,20 +66,20 @@ class Clock:
         """Settle `auto`; refuse a count of seconds that is a date in digits."""
         self._checked = True
         first = [str(cell).strip() for cell in cells[:FIRST_ROWS]]
-        if self.kind == "auto":
-            self.kind = guess(first, self.interval_s)
-            if self.kind is None:
+        if self.notation == "auto":
+            self.notation = guess(first, self.interval_s)
+            if self.notation is None:
                 self._refuse(row, cells[0], "is no time of a usual form; generate.log.time_column "
                              "names the column of times, generate.log.time takes a pattern such "
                              "as '%d/%m/%Y %H:%M', or none")
-            if isinstance(self.kind, tuple):
+            if isinstance(self.notation, tuple):
                 self._refuse(row, cells[0], "may be a day and a month or a month and a day: set "
-                             "generate.log.time to '%s' or '%s'" % self.kind)
-        elif self.kind in EPOCHS:
+                             "generate.log.time to '%s' or '%s'" % self.notation)
+        elif self.notation in EPOCHS:
             other = self._probably(first)
             if other:
                 self._refuse(row, cells[0], "as %s lies in 1970; it looks like %s: set "
-                             "generate.log.time" % (self.kind, other))
+                             "generate.log.time" % (self.notation, other))
 
     def _probably(self, cells):
         """What cells are whose count of seconds leads to 1970; None where that may well be."""
@@ -89,26 +89,26 @@ class Clock:
             return None
         if isinstance(found, str) and ("%" in found or found == "excel"):
             return "'%s'" % found if "%" in found else found
-        early = abs(number) * EPOCHS[self.kind] < 5 * 365 * DAY_US
-        return next((kind for kind, micro in EPOCHS.items()
+        early = abs(number) * EPOCHS[self.notation] < 5 * 365 * DAY_US
+        return next((notation for notation, micro in EPOCHS.items()
                      if early and 30 < number * micro / DAY_US / 365 < 70), None)
 
     def _counted(self, row, cells, numbers):
-        if self.kind == "counter":
+        if self.notation == "counter":
             if self.interval_s is None:
                 raise UserError("generate.log.sample_interval_s is null: a counter needs it")
             micro = numbers * (self.interval_s * 1e6)
         else:
-            micro = numbers * EPOCHS.get(self.kind, DAY_US)
+            micro = numbers * EPOCHS.get(self.notation, DAY_US)
         wrong = ~(np.abs(micro) < 1e17)  # the year 5138; NaN too
         if wrong.any():
             at = int(np.flatnonzero(wrong)[0])
-            fits = epoch_kind(numbers[at])
+            fits = epoch_unit(numbers[at])
             self._refuse(row + at, cells[at], "is not a time in the form %s%s" % (
-                self.kind, "; as %s it is %sZ" % (fits, _moment(numbers[at] * EPOCHS[fits]))
+                self.notation, "; as %s it is %sZ" % (fits, _moment(numbers[at] * EPOCHS[fits]))
                 if fits else ""))
         times = np.rint(micro).astype(np.int64).astype("timedelta64[us]")
-        if self.kind == "excel":  # a day in float64 is good for a millisecond
+        if self.notation == "excel":  # a day in float64 is good for a millisecond
             whole = np.rint(times.astype(np.int64) / 1000).astype(np.int64)
             return self._placed(EXCEL_ZERO + whole.astype("timedelta64[ms]"), row, cells)
         return np.datetime64(0, "us") + times
@@ -117,12 +117,12 @@ class Clock:
         times, aware = np.empty(len(cells), "datetime64[us]"), False
         for at, cell in enumerate(cells):
             try:
-                moment = datetime.datetime.strptime(cell.strip(), self.kind)
+                moment = datetime.datetime.strptime(cell.strip(), self.notation)
                 if moment.tzinfo is not None:
                     moment, aware = (moment - moment.utcoffset()).replace(tzinfo=None), True
             except (ValueError, OverflowError, re.error, KeyError, IndexError):
                 self._refuse(row + at, cell, "is not a time in the form '%s'%s"
-                             % (self.kind, self._hint(cells[at:])))
+                             % (self.notation, self._hint(cells[at:])))
             times[at] = moment
         return times if aware else self._placed(times, row, cells)
 
@@ -160,7 +160,7 @@ class Clock:
             return "; it looks like '%s' or '%s' (generate.log.time)" % found
         if found == "epoch_s" and abs(float(cells[0].replace(",", "."))) < 1e8:
             return ""
-        if found and found != self.kind:
+        if found and found != self.notation:
             return "; it looks like %s (generate.log.time)" % (
                 "'%s'" % found if "%" in found else found)
         return ""
@@ -223,14 +223,14 @@ def zone_info(name):
 
 
 def guess(cells, interval_s=None):
-    """The kind or pattern by which every cell is a time; two where day and month may be swapped.
+    """The notation by which every cell is a time; two where day and month may be swapped.
 
     cells : strings without blanks around them. None where no usual form fits.
     """
     if _ISO.fullmatch(cells[0]):
         return "iso8601"
     try:
-        return _numeric_kind(cells, [float(cell.replace(",", ".")) for cell in cells], interval_s)
+        return _numeric_notation(cells, [float(cell.replace(",", ".")) for cell in cells], interval_s)
     except ValueError:
         pass
     fitting = [pattern for pattern in PATTERNS if fits(pattern, cells[:1])]
@@ -256,7 +256,7 @@ def compact_pattern(cells):
     return pattern if fits(pattern, cells) else None
 
 
-def _numeric_kind(cells, numbers, interval_s):
+def _numeric_notation(cells, numbers, interval_s):
     pattern = compact_pattern(cells)
     if pattern:
         return pattern
@@ -267,12 +267,12 @@ def _numeric_kind(cells, numbers, interval_s):
     if interval_s and len(steps) and np.abs(numbers[0]) < 1e8 and np.median(
             steps) == 1 and not np.any(numbers % 1):
         return "counter"
-    return epoch_kind(numbers[0])
+    return epoch_unit(numbers[0])
 
 
-def epoch_kind(number):
+def epoch_unit(number):
     """The coarsest of EPOCHS by which a number lies before the year 5138, or None."""
-    return next((kind for kind, micro in EPOCHS.items() if abs(number) * micro < 1e17), None)
+    return next((notation for notation, micro in EPOCHS.items() if abs(number) * micro < 1e17), None)
 
 
 def is_clock(cell):

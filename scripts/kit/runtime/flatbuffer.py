@@ -135,29 +135,29 @@ class _Reader:
                 offset and not 4 <= offset < length for offset in offsets):
             raise ValueError("the fields of a table are outside of it")
         table = {}
-        for (field, kind), offset in zip(fields, offsets):
+        for (field, type_name), offset in zip(fields, offsets):
             if offset:
-                table[field] = self.field(at + offset, kind, table)
+                table[field] = self.field(at + offset, type_name, table)
         return table
 
-    def field(self, at, kind, table):
-        if kind in NUMBERS:
-            return struct.unpack_from(NUMBERS[kind][0], self.data, at)[0]
+    def field(self, at, type_name, table):
+        if type_name in NUMBERS:
+            return struct.unpack_from(NUMBERS[type_name][0], self.data, at)[0]
         target = at + self.u32(at)
-        if kind == "union":
+        if type_name == "union":
             return self.table(target, OPTIONS[table["options_type"]])
-        if kind in TABLES:
-            return self.table(target, TABLES[kind], kind)
+        if type_name in TABLES:
+            return self.table(target, TABLES[type_name], type_name)
         count, start = self.u32(target), target + 4
-        size = 1 if kind == "string" else np.dtype(VECTORS.get(kind, "<u4")).itemsize
+        size = 1 if type_name == "string" else np.dtype(VECTORS.get(type_name, "<u4")).itemsize
         if count * size > len(self.data) - start:
             raise ValueError("a vector of %d would end behind the file" % count)
-        if kind == "string":
+        if type_name == "string":
             self.spend(count)
             return bytes(self.data[start:start + count]).decode("utf-8")
-        if kind in VECTORS:
-            return np.frombuffer(self.data, VECTORS[kind], count, start)
-        inner = kind[1:-1]
+        if type_name in VECTORS:
+            return np.frombuffer(self.data, VECTORS[type_name], count, start)
+        inner = type_name[1:-1]
         return [self.table(place + self.u32(place), TABLES[inner], inner)
                 for place in range(start, start + 4 * count, 4)]
 
@@ -241,36 +241,36 @@ class _Writer:
             return self.push(struct.pack("<I", len(places)))
         return self.shared(("offsets",) + tuple(places), make)
 
-    def child(self, value, kind, table):
+    def child(self, value, type_name, table):
         """Write what a field points to; its place."""
-        if kind == "union":
+        if type_name == "union":
             return self.table(value, OPTIONS[table["options_type"]])
-        if kind in TABLES:
-            return self.table(value, TABLES[kind], kind)
-        if kind == "string":
+        if type_name in TABLES:
+            return self.table(value, TABLES[type_name], type_name)
+        if type_name == "string":
             raw = value.encode("utf-8")
             return self.vector(raw, len(raw), 1, b"\0")
-        if kind in VECTORS:
-            array = np.ascontiguousarray(value, VECTORS[kind])
-            align = 16 if kind == "[data]" else array.itemsize
+        if type_name in VECTORS:
+            array = np.ascontiguousarray(value, VECTORS[type_name])
+            align = 16 if type_name == "[data]" else array.itemsize
             return self.vector(array.tobytes(), array.size, align)
-        inner = kind[1:-1]
+        inner = type_name[1:-1]
         return self.offsets([self.table(item, TABLES[inner], inner) for item in reversed(value)]
                             [::-1])
 
     def table(self, value, fields, name=""):
         """Write a table after its children; equal tables share a place."""
         inline, slots = [], [0] * len(fields)
-        for number, (field, kind) in enumerate(fields):
+        for number, (field, type_name) in enumerate(fields):
             item = value.get(field)
             if item is None:
                 continue
-            if kind in NUMBERS:
+            if type_name in NUMBERS:
                 if item != DEFAULTS.get((name, field), 0):
-                    code, size = NUMBERS[kind]
+                    code, size = NUMBERS[type_name]
                     inline.append((size, number, struct.pack(code, item)))
             else:
-                inline.append((4, number, self.child(item, kind, value)))
+                inline.append((4, number, self.child(item, type_name, value)))
         inline.sort(key=lambda entry: (-entry[0], entry[1]))
         at = 4
         for size, number, _ in inline:

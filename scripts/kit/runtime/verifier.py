@@ -118,12 +118,12 @@ def lacking(operators):
 
 def _tensor_problems(model, place, tensor):
     name = "tensor %d" % place
-    kind, buffers = tensor.get("type", 0), model.get("buffers", [])
-    if kind == 5:  # text has no size of its own
+    number_type, buffers = tensor.get("type", 0), model.get("buffers", [])
+    if number_type == 5:  # text has no size of its own
         return []
-    if kind not in ITEM_BYTES:
-        return ["%s has the unknown type %d" % (name, kind)]
-    size = ITEM_BYTES[kind]
+    if number_type not in ITEM_BYTES:
+        return ["%s has the unknown type %d" % (name, number_type)]
+    size = ITEM_BYTES[number_type]
     for side in shape_of(tensor):
         size *= side
         if side < 0 or size > LARGEST:
@@ -135,27 +135,27 @@ def _tensor_problems(model, place, tensor):
     if held and held != size:
         return ["%s of shape %s needs %d bytes, its buffer has %d"
                 % (name, shape_of(tensor), size, held)]
-    if held and kind == FLOAT32 and not np.isfinite(
+    if held and number_type == FLOAT32 and not np.isfinite(
             np.frombuffer(constant(model, tensor), "<f4")).all():
         return ["%s holds NaN or infinity" % name]
-    return _scale_problems(name, tensor, kind)
+    return _scale_problems(name, tensor, number_type)
 
 
-def _scale_problems(name, tensor, kind):
+def _scale_problems(name, tensor, number_type):
     quantization = tensor.get("quantization", {})
     scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
     if not len(scales):
-        return ["%s is %s without a scale" % (name, flatbuffer.TYPES[kind])] if (
-            kind in OUTPUT_SCALE) else []
+        return ["%s is %s without a scale" % (name, flatbuffer.TYPES[number_type])] if (
+            number_type in OUTPUT_SCALE) else []
     if not all(1e-30 < scale < 1e30 for scale in scales):
         return ["%s has the scale %g" % (name, next(
             scale for scale in scales if not 1e-30 < scale < 1e30))]
-    if kind == INT16 and any(zeros):
+    if number_type == INT16 and any(zeros):
         return ["%s is int16 with a zero point, which its kernels do not know" % name]
     if len(zeros) != len(scales):
         return ["%s has %d scales and %d zero points" % (name, len(scales), len(zeros))]
-    low, high = RANGE.get(kind, (0, 0))
-    if kind in RANGE and not all(low <= zero <= high for zero in zeros):
+    low, high = RANGE.get(number_type, (0, 0))
+    if number_type in RANGE and not all(low <= zero <= high for zero in zeros):
         return ["%s has a zero point outside of %d to %d" % (name, low, high)]
     if len(scales) > 1:
         axis, shape = quantization.get("quantized_dimension", 0), shape_of(tensor)
@@ -296,14 +296,14 @@ def _value_problems(name, inputs, outputs):
     if name in ("QUANTIZE", "DEQUANTIZE", "CAST", "GATHER", "SHAPE", "LESS", "WHILE") or (
             name not in TYPED):
         return []
-    kind = outputs[0].get("type", 0)
-    values = [tensor for tensor in inputs if tensor.get("type", 0) == kind] if (
-        kind in OUTPUT_SCALE) else inputs[:1] if name not in ("SPLIT",) else inputs[1:]
-    if not values or any(tensor.get("type", 0) != kind for tensor in values + outputs):
+    number_type = outputs[0].get("type", 0)
+    values = [tensor for tensor in inputs if tensor.get("type", 0) == number_type] if (
+        number_type in OUTPUT_SCALE) else inputs[:1] if name not in ("SPLIT",) else inputs[1:]
+    if not values or any(tensor.get("type", 0) != number_type for tensor in values + outputs):
         return ["its values are of several types"]
-    if kind not in OUTPUT_SCALE:
+    if number_type not in OUTPUT_SCALE:
         return []
-    wanted = OUTPUT_SCALE[kind].get(name, scale_of(outputs[0]))
+    wanted = OUTPUT_SCALE[number_type].get(name, scale_of(outputs[0]))
     if scale_of(outputs[0]) != wanted:
         return ["its output has the scale %g and zero point %d; %g and %d are needed"
                 % (scale_of(outputs[0]) + wanted)]
@@ -427,12 +427,12 @@ def _dense_problems(source, weights, bias, output):
         return ["it makes %s of %s with weights of %s" % (shapes[2], shapes[0], shapes[1])]
     if bias is not None and _size(bias) != shapes[1][0]:
         return ["its bias has the shape %s; its weights %s" % (shape_of(bias), shapes[1])]
-    kinds = [tensor.get("type", 0) for tensor in (source, weights, output)]
-    if kinds not in ([FLOAT32] * 3, [FLOAT32, INT8, FLOAT32], [INT8] * 3, [3] * 3,
+    number_types = [tensor.get("type", 0) for tensor in (source, weights, output)]
+    if number_types not in ([FLOAT32] * 3, [FLOAT32, INT8, FLOAT32], [INT8] * 3, [3] * 3,
                      [INT16, INT8, INT16]):
         return ["its input, weights and output are %s" % ", ".join(
-            flatbuffer.TYPES.get(kind, "?") for kind in kinds)]
-    if bias is None or kinds[0] == FLOAT32:
+            flatbuffer.TYPES.get(number_type, "?") for number_type in number_types)]
+    if bias is None or number_types[0] == FLOAT32:
         return [] if bias is None or bias.get("type", 0) == FLOAT32 else ["its bias is no float32"]
     return _bias_problems(source, weights, bias)
 
@@ -475,8 +475,8 @@ def _lstm_problems(model, inputs, output, options):
         return ["its states have the shapes %s and %s" % (shape_of(inputs[18]), shape_of(inputs[19]))]
     if shape_of(output) != shape_of(source)[:2] + [rows[1]]:
         return ["it makes %s of %s" % (shape_of(output), shape_of(source))]
-    kinds = {gate.get("type", 0) for gate in gates if gate is not None}
+    number_types = {gate.get("type", 0) for gate in gates if gate is not None}
     others = [source, output] + [tensor for tensor in inputs[9:] if tensor is not None]
-    if len(kinds) > 1 or any(tensor.get("type", 0) != FLOAT32 for tensor in others):
+    if len(number_types) > 1 or any(tensor.get("type", 0) != FLOAT32 for tensor in others):
         return ["its weights, or the others of its tensors, are of several types"]
     return []

@@ -1,6 +1,7 @@
 """What every tensor of a float model holds on calibration data."""
 import numpy as np
 
+from kit.record.samples import lengths_of, starts_of
 from kit.runtime import flatbuffer
 from kit.runtime.flatbuffer import FLOAT32
 from kit.runtime.forms import data_of, several, states_of
@@ -49,7 +50,7 @@ def _step_runs(run, signature, samples, most):
     first_state = len(data_of(signature["inputs"]))
     places, states = details[:first_state], details[first_state:]
     after = [names[item["name"]] for item in states_of(signature["outputs"])]
-    walks, lengths, starts = samples.walks, samples.lengths, samples.starts
+    walks, lengths, starts = samples.walks, lengths_of(samples), starts_of(samples)
     picks = np.linspace(0, len(walks) - 1, max(1, min(
         len(walks), SAMPLES // int(lengths.mean())))).astype(int)
     total = int(np.minimum(lengths[picks], SAMPLES).sum())
