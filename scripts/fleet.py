@@ -28,13 +28,15 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 
 from kit.base.cli import UserError, counted, parser, progress, run, write_json, write_text
 from kit.base.params import load_yaml
-from kit.fleet import cluster, sensors, simulated, store, tables, training
+from kit.fleet import benchmark, cluster, sensors, simulated, store, tables, training
 from kit.fleet.engine import ROWS
 
 FILES = ("model", "detector", "scaler")
+COST = "%d rows in %.1f s; %.2f us of CPU a row, %.0f MB at most in a process"
 LEAST_SAMPLES, MADE_AT_ONCE = 2000, 4
 
 
@@ -121,11 +123,17 @@ def score(args):
     print("%s, %d with new rows" % (counted(len(logs), "sensor"), sum(map(len, left.values()))),
           file=sys.stderr)
     if left:
+        began, results = time.monotonic(), []
         with cluster.client(args.scheduler, args.workers) as connected:
             workers = args.workers if connected is None else sum(connected.nthreads().values())
             todo = tasks(left, logs, chains, folder, workers, args)
             for result in progress(cluster.work(todo, connected), "groups of sensors", len(todo)):
                 failures.update(result["failures"])
+                results.append(result)
+        rows = sum(result["rows"] for result in results)
+        print(COST % (rows, time.monotonic() - began,
+                      1e6 * sum(result["cpu_s"] for result in results) / max(rows, 1),
+                      max(result["memory_mb"] for result in results)), file=sys.stderr)
     print(tables.write(args.out, folder, store.chains(folder, of), failures), end="")
     if failures:
         print("%s names what failed" % os.path.join(args.out, "failures.csv"), file=sys.stderr)
@@ -182,6 +190,17 @@ def write_table(path, header, rows):
     write_text(path, text.getvalue())
 
 
+# ---- bench -------------------------------------------------------------------------------------
+
+def bench(args):
+    logs = sensors.find(args.logs)
+    if not 0 < args.compared <= len(logs):
+        raise UserError("--compared is between 1 and %d, the sensors" % len(logs))
+    files = [os.path.abspath(getattr(args, name)) for name in FILES]
+    for line in benchmark.lines(os.path.abspath(__file__), logs, files, args.compared, args.workers):
+        print(line, flush=True)
+
+
 DASK = {"scheduler": [], "worker": ["--nthreads", "1"]}
 
 
@@ -192,6 +211,14 @@ def dask(command, options):
 
 
 # ---- the whole ---------------------------------------------------------------------------------
+
+def model_options(c):
+    c.add_argument("--model", default="models/convert/step_int8.tflite",
+                   help="model of the step form (default: %(default)s)")
+    c.add_argument("--detector", default="reports/evaluate/detectors.json",
+                   help="fitted detectors (default: %(default)s)")
+    c.add_argument("--scaler", default="models/train/scaler.json", help="default: %(default)s")
+
 
 def dask_options(c):
     c.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as "
@@ -206,11 +233,7 @@ def arguments(argv):
     c = commands.add_parser("score", help="alarms of every sensor")
     c.add_argument("--logs", required=True, help="folder of logs, or a pattern of files or folders")
     c.add_argument("--out", required=True, help="folder for the tables")
-    c.add_argument("--model", default="models/convert/step_int8.tflite",
-                   help="model of the step form (default: %(default)s)")
-    c.add_argument("--detector", default="reports/evaluate/detectors.json",
-                   help="fitted detectors (default: %(default)s)")
-    c.add_argument("--scaler", default="models/train/scaler.json", help="default: %(default)s")
+    model_options(c)
     c.add_argument("--models", metavar="CSV", help="table sensor,model,detector,scaler")
     c.add_argument("--ignore", action="append", default=[], metavar="COLUMN",
                    help="a column to leave out; may be given again")
@@ -236,6 +259,13 @@ def arguments(argv):
                    "generate.log, with what is to be other than in params.yaml")
     c.add_argument("--out", required=True, help="folder for models and metrics")
     c.set_defaults(run=train)
+    c = commands.add_parser("bench", help="rows a second, memory, and the alarms of detect")
+    c.add_argument("--logs", required=True, help="as of score")
+    c.add_argument("--compared", type=int, default=16, help="sensors that detect is run on, too "
+                   "(default: %(default)s)")
+    c.set_defaults(run=bench)
+    model_options(c)
+    dask_options(c)
     commands.add_parser("scheduler", help="a Dask scheduler of this environment, with Dask's options")
     commands.add_parser("worker", help="a Dask worker of it: fleet worker tcp://10.0.0.1:8786")
     return p.parse_args(argv)

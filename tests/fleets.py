@@ -81,6 +81,15 @@ def score(folder, out, *more):
     return ["score", "--logs", str(folder), "--out", str(out)] + MODEL + list(more)
 
 
+def found(folder, state):
+    """{sensor: lines as detect prints them} of a run's state."""
+    from kit.fleet import sensors, store
+    from kit.fleet.tables import events, lines
+
+    chains = store.chains(str(state), dict.fromkeys(sensors.find(folder), store.identity(FILES)))
+    return {name: lines(rows) for name, rows in events(str(state), chains).items()}
+
+
 def detectors():
     with open(FILES[1]) as file:
         return json.load(file)

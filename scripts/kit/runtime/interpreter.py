@@ -96,11 +96,15 @@ class Model:
         `streams` a sample of each comes in turn, and so do the outputs.
         """
         self._expect(samples, FORMS[self.form].streams, "stream", "predict")
-        run = self._interpreter
         sources, found = self._prepared(samples)
+        (self._in_memory if self._shows_memory() else self._by_calls)(sources, found)
+        return self._given(found)
+
+    def _by_calls(self, sources, found):
+        """Follow the samples with what every runtime has."""
+        run, width = self._interpreter, self.streams
         set_tensor, get_tensor, invoke = run.set_tensor, run.get_tensor, run.invoke
         results = [(values, result.index) for values, result in zip(found, self._results)]
-        width = self.streams
         for number in range(0, len(found[0]), width):
             for source, values in sources:
                 set_tensor(source, values[number:number + width])
@@ -111,7 +115,44 @@ class Model:
                 values[number:number + width] = get_tensor(result)
             self._held = [get_tensor(after) if convert is None else convert(get_tensor(after))
                           for _, after, convert in self._routes]
-        return self._given(found)
+
+    def _shows_memory(self):
+        """Whether tensors can be read and written where they are, and none is both in and out."""
+        ends = {item.index for item in self.inputs} & {item.index for item in self.outputs}
+        return not ends and hasattr(self._interpreter, "tensor") and hasattr(
+            getattr(self._interpreter, "_interpreter", None), "Invoke")
+
+    def _in_memory(self, sources, found):
+        """The same in half the time, as bytes where the tensors are.
+
+        TensorFlow's own invoke() refuses while anybody looks at them, as memory may move; only
+        allocate_tensors() moves it. So what it calls is called.
+        """
+        def memory(index):
+            return _bytes(self._interpreter.tensor(index)())
+
+        invoke = self._interpreter._interpreter.Invoke
+        inputs = [(memory(source), _bytes(values)) for source, values in sources]
+        results = [(memory(result.index), _bytes(values))
+                   for values, result in zip(found, self._results)]
+        routes = [(memory(into), memory(after), after, convert)
+                  for into, after, convert in self._routes]
+        for (into, _, _, _), value in zip(routes, self._held):
+            into[:] = _bytes(value)
+        here, there = [[place for place, _ in ends] for ends in (inputs, results)]
+        rows = [zip(*[_pieces(values, len(place)) for place, values in ends])
+                for ends in (inputs, results)]
+        for given, wanted in zip(*rows):
+            for into, row in zip(here, given):
+                into[:] = row
+            invoke()
+            for row, result in zip(wanted, there):
+                row[:] = result
+            for into, after, index, convert in routes:
+                into[:] = after if convert is None else _bytes(
+                    convert(self._interpreter.get_tensor(index)))
+        self._held = [np.frombuffer(into, value.dtype).reshape(value.shape).copy()
+                      for (into, _, _, _), value in zip(routes, self._held)]
 
     def _prepared(self, given):
         """[(input's index, its values), ...] and empty arrays for the outputs."""
@@ -202,6 +243,17 @@ class _Tensor:
         if self.dtype == np.float32 or not self.scale:
             return values
         return (values.astype(np.float32) - self._zero_point) * self._scale
+
+
+def _bytes(array):
+    """The memory of an array, to be read and written as bytes."""
+    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+
+
+def _pieces(memory, size):
+    """Successive pieces of so many bytes."""
+    starts = range(0, len(memory), size)
+    return map(memory.__getitem__, map(slice, starts, range(size, len(memory) + 1, size)))
 
 
 def _form(source, inputs):
