@@ -4,7 +4,7 @@ STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
-	reproduce verify firmware-report runtimes soak bench bench-compare audit clean lock
+	reproduce verify sign firmware-report runtimes soak bench bench-compare audit clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -58,9 +58,17 @@ resolve = .venv-dvc/bin/uv pip compile -q --no-annotate --custom-compile-command
 
 need = $(if $($(1)),,$(error $(2)))
 
-verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage?
+verify: setup  ## FILE=step_int8.tflite: did it come from this repository, from which commit and stage? KEYS="a.pub b.pub" K=2: signed by whom?
 	$(call need,FILE,say which file: make verify FILE=step_int8.tflite)
 	@sh scripts/run verify $(FILE)
+	$(if $(KEYS),@sh scripts/setup sign)
+	$(if $(KEYS),@sh scripts/run sign check $(FILE) --signed models/attest/signed.jsonl \
+		--keys $(KEYS) --at-least $(or $(K),1))
+
+sign: setup  ## KEY=me.pem: your signature on what is said of every artifact
+	$(call need,KEY,say with which key: make sign KEY=me.pem)
+	@sh scripts/setup sign
+	@sh scripts/run sign add models/attest/provenance.jsonl --key $(KEY) --out models/attest/signed.jsonl $(ARGS)
 
 tflite: setup  ## your own model in every form: MODEL=my_model.h5 CALIBRATION=windows.npy OUT=folder
 	$(call need,MODEL,say which model: make tflite MODEL=my_model.h5 OUT=folder)
@@ -108,6 +116,6 @@ clean:  ## remove what is generated and not in git; the environments and DVC's c
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/dvc,3.9,--universal)
-	for name in litert tflm peers fleet audit; do \
+	for name in litert tflm peers fleet audit sign; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done

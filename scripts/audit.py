@@ -3,7 +3,7 @@
     make audit
     sh scripts/run audit requirements.lock environments/dvc.lock --reasons environments/audit.json
 
-In:  hashed locks; pip-audit in .venv-audit, which asks PyPI's advisories about their packages; and
+In:  hashed locks; pip-audit of environments/audit.lock, which asks PyPI about their packages; and
      {package: why its advisories do not reach us}.
 Out: a line per package with something open, its advisories and the reason. Status 1 where a package
      has no reason, or where a package could not be asked about: silence is not an answer.
@@ -11,12 +11,12 @@ Out: a line per package with something open, its advisories and the reason. Stat
 import json
 import os
 import subprocess
+import sys
 
 from kit.base.cli import UserError, counted, parser, progress, read_json, run
 from kit.base.expect import Each, Optional, Text, expect
-from kit.rebuild.clones import ROOT
 
-PIP_AUDIT = os.path.join(ROOT, ".venv-audit", "bin", "pip-audit")
+PIP_AUDIT = os.path.join(os.path.dirname(sys.executable), "pip-audit")
 ANSWER = {"dependencies": [{"name": Text, "version": Optional(Text), "skip_reason": Optional(Text)}]}
 
 

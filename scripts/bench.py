@@ -143,9 +143,7 @@ def peer_cases(bench):
         path = os.path.join(bench.scratch, "keras%s_%s.tflite" % (keras, precision))
         made("tf2", weights=bench.weights, steps=bench.steps, keras=keras, precision=precision,
              calibration=os.path.join(bench.scratch, "calibration.npy"), output=path)
-        case = tflite_case(name, LITERT, path, "window")
-        cases.append(case if keras == "2" else
-                     case._replace(contender="foreign", arguments={"path": path}))
+        cases.append(Case(name, "window", (LITERT.venv, 0), "foreign", {"path": path}, path))
     for precision in ("float32", "dynamic"):
         path = os.path.join(bench.scratch, precision + ".onnx")
         made("onnx", weights=bench.weights, steps=bench.steps, precision=precision, output=path)

@@ -246,9 +246,6 @@ def convert(job, form, precision):
     from kit.tflite import toco
     from kit.tflite.precisions import MAKERS
 
-    if form == "fused" and PRECISIONS[precision].calibrated:
-        raise UserError("no %s fused form: TensorFlow 1.15 has no such kernel for "
-                        "UNIDIRECTIONAL_SEQUENCE_LSTM; use the step or the window form" % precision)
     if PRECISIONS[precision].calibrated and job.calibration is None:
         raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
                         "model will see" % precision)

@@ -14,7 +14,8 @@ import collections
 from kit.base.cli import UserError, counted, parser, run
 from kit.base.digest import sha256_of
 from kit.runtime import flatbuffer, verifier
-from kit.runtime.precisions import of_types
+from kit.runtime.forms import by_first_input
+from kit.runtime.precisions import PRECISIONS, of_types
 from kit.runtime.runtimes import RUNTIMES
 
 
@@ -55,12 +56,14 @@ def lines(model):
 def refusal(model, runtime):
     """Why a runtime is known to refuse a file of these types; None where it is not."""
     graph = model["subgraphs"][0]
-    types = {tensor.get("type", flatbuffer.FLOAT32) for tensor in graph["tensors"]}
+    types = {tensor.get("type", flatbuffer.FLOAT32) for part in model["subgraphs"]
+             for tensor in part["tensors"]}
     output = graph["tensors"][graph["outputs"][0]].get("type", flatbuffer.FLOAT32)
-    refuses = {item.name: item.refuses for item in RUNTIMES.values()}.get(runtime, {})
-    if not refuses or output not in (flatbuffer.FLOAT32, flatbuffer.INT8):
+    known = next((item for item in RUNTIMES.values() if item.name == runtime), None)
+    form = by_first_input(graph["tensors"][graph["inputs"][0]].get("name"))
+    if known is None or output not in {precision.ends for precision in PRECISIONS.values()}:
         return None
-    why = refuses.get(of_types(output, types).name)
+    why = known.why_not(form and form.name, of_types(output, types).name)
     return why and "refuses it: " + why
 
 

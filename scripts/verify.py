@@ -9,11 +9,10 @@ Out: `yes` with commit, stage and what went in, exit status 0; or `no`, exit sta
      it, the sources that it names being those of the commit, its data from stages of the same.
 """
 import json
-import os
 
 from kit.base.cli import UserError, parser, run
 from kit.base.digest import sha256, sha256_of
-from kit.rebuild.clones import ROOT, git
+from kit.rebuild.clones import find, git
 
 PROVENANCE = "models/attest/provenance.jsonl"
 
@@ -77,14 +76,6 @@ def file_at(commit):
         except UserError:
             return b""
     return read
-
-
-def find(path):
-    """The file that a person named; a bare name is looked for among the converted ones too."""
-    for candidate in (path, os.path.join(ROOT, "models", "convert", path)):
-        if os.path.isfile(candidate):
-            return candidate
-    raise UserError("%s: no such file, here or in models/convert" % path)
 
 
 def main(argv):

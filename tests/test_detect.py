@@ -15,49 +15,10 @@ from conftest import ROOT
 import detect
 from detect import Signals
 from kit.base.cli import UserError
-from kit.detection.stream import Alarms, Envelope, StreamDetector
-from kit.record.windows import Scaler
+from toy import FITTED, LargestResidual, Persistence
 
 SCRIPT = os.path.join(ROOT, "scripts", "detect.py")
 MODERN = os.path.join(ROOT, ".venv-litert", "bin", "python")
-
-
-class Persistence:
-    """A step model that forecasts the sample before plus a tenth of the step to it."""
-
-    form = "step"
-
-    def __init__(self, source=None):
-        self.reset()
-
-    def reset(self):
-        self.last = 0
-
-    state = property(lambda self: [np.array(self.last)],
-                     lambda self, values: setattr(self, "last", values[0]))
-
-    def stream(self, samples):
-        before = np.concatenate([np.zeros((1, samples.shape[1])) + self.last, samples[:-1]])
-        self.last = samples[-1]
-        return (samples + 0.1 * (samples - before)).astype(np.float32)
-
-
-class LargestResidual:
-    """A scorer without memory."""
-
-    state = {}
-
-    def __init__(self, detector):
-        pass
-
-    def begin(self):
-        pass
-
-    def update(self, samples, forecasts):
-        return np.nan_to_num(np.abs(samples - forecasts)).max(axis=1)
-
-
-FITTED = {"threshold": 2.5, "warm_up_samples": 3, "interval_s": 60.0}
 
 
 @pytest.fixture
@@ -371,52 +332,6 @@ def test_every_alarm_of_a_long_log_is_in_the_picture(kit, capsys, monkeypatch):
     assert len(seen["spans"]) == len([row for row in found if row[0] == "begin"]) >= 99
     assert seen["title"] == "plant.csv: %d alarms at step_int8, threshold 2.5" % len(seen["spans"])
     assert str(seen["spans"][0][0])[:16] + ":00Z" == found[0][3], "dates, not rows"
-
-
-# ---- the parts
-
-
-@pytest.mark.parametrize("cut", [1, 3, 100])
-def test_alarms_are_the_runs_of_high_scores_however_they_are_cut(cut):
-    rng = np.random.Generator(np.random.PCG64(1))
-    scores = rng.random(200)
-    alarms, said = Alarms(), []
-    for first in range(0, len(scores), cut):
-        piece = scores[first:first + cut]
-        said += [(event, first + at, row) for event, at, row in alarms.update(first, piece, 0.6)]
-    flags = np.concatenate([[0], scores >= 0.6, [0]]).astype(int)
-    expected = np.flatnonzero(np.diff(flags)).reshape(-1, 2)
-    closed = [row if row[1] is not None else [row[0], len(scores), row[2]] for row in alarms.rows]
-    assert [row[:2] for row in closed] == expected.tolist()
-    assert [row[2] for row in closed] == [scores[a:b].max() for a, b in expected]
-    assert [at for event, at, _ in said if event == "begin"] == expected[:, 0].tolist()
-
-
-@pytest.mark.parametrize("cut", [1, 2, 7, 40])
-def test_a_stream_in_pieces_scores_as_the_whole(cut, monkeypatch):
-    monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
-    monkeypatch.setattr("kit.detection.fitted.check_scorer", lambda *_: None)
-    rng = np.random.Generator(np.random.PCG64(2))
-    values = rng.normal(size=(40, 2))
-    values[rng.random(values.shape) < 0.2] = np.nan
-    scaler = Scaler(["a", "b"], np.zeros(2), np.ones(2))
-    whole = StreamDetector(Persistence(), scaler, FITTED).update(values)
-    stream = StreamDetector(Persistence(), scaler, FITTED)
-    pieces = [stream.update(values[i:i + cut]) for i in range(0, 40, cut)]
-    np.testing.assert_array_equal(np.concatenate(pieces), whole)
-    assert (whole[:3] == 0).all() and whole[3:].any()
-
-
-def test_the_envelope_keeps_extremes_in_bounded_memory(monkeypatch):
-    monkeypatch.setattr(Envelope, "LIMIT", 16)
-    values = np.arange(1000.0)[:, None] % 100
-    envelope = Envelope(1)
-    for first in range(0, 1000, 37):
-        envelope.add(first, values[first:first + 37])
-    assert envelope.size == 64 and envelope.low.shape == (16, 1)
-    for stretch in range(16):
-        part = values[64 * stretch:64 * stretch + 64]
-        assert (envelope.low[stretch], envelope.high[stretch]) == (part.min(), part.max())
 
 
 # ---- a real model, in the stages' environment and on a small device's

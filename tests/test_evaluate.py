@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT
 import evaluate
 from kit.base.cli import UserError
-from kit.detection import forecasts, scores
+from kit.detection import scores
 from kit.record.records import Record, write_events, write_record
 
 EVENTS = pd.DataFrame({"start": [10, 50], "end": [14, 60], "kind": ["spike", "drift"],
@@ -97,22 +97,6 @@ def test_model_paths_name_what_is_missing(tmp_path):
         (tmp_path / name).write_text("")
     assert list(evaluate.model_paths(str(keras), str(keras), str(tmp_path))) == [
         "keras", "frozen", "a", "b"]
-
-
-@pytest.mark.parametrize("form", [("window", 7), ("keras", None), ("step", None)])
-def test_pieces_cover_every_sample_after_the_first_window_once(form):
-    parts = [np.zeros((n, 2), np.float32) for n in (20, 9100)]
-    bounds = [[(0, 20)], [(0, 4200), (4200, 4205), (4205, 9100)]]
-    work = list(forecasts.pieces("x", form, parts, 10, bounds))
-    steps = form[1] or 10
-    for number, ranges in enumerate(bounds):
-        rows = np.concatenate([np.arange(start, stop) for _, index, start, stop, _, _ in work
-                               if index == number])
-        assert rows.tolist() == [row for a, b in ranges for row in range(a + steps, b)]
-    for _, _, start, stop, samples, _ in work:
-        assert len(samples) == stop - start + steps
-        if form[0] == "step":
-            assert start - steps in (0, 4205), "a stream begins with its session"
 
 
 # ---- what detectors can be fitted on

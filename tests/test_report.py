@@ -338,40 +338,6 @@ def test_a_missing_file_is_named(folder, option):
         report.main(arguments(folder) + [option, str(folder / "nowhere")])
 
 
-# ---- the pictures' parts -----------------------------------------------------------------------
-
-
-def scored(events=(), alarms=(), n=1000, known=1000):
-    score = np.where(np.arange(n) < known, 1.0, np.nan)
-    time = np.datetime64("2020-01-01", "s") + np.arange(n)
-    return plots.Scored(time, ["a", "b", "c"], np.zeros((n, 3)), score, 2.0,
-                        np.array(alarms, int).reshape(-1, 2), list(events))
-
-
-def test_the_busiest_stretch_holds_the_most_kinds():
-    events = [(10, 20, "spike", ["a"]), (60, 70, "spike", ["a"]),
-              (400, 410, "drift", ["b"]), (450, 460, "spike", ["c"]), (900, 910, "bias", ["a"])]
-    assert plots.busiest(scored(events), 100) == (395, 495)
-    assert plots.busiest(scored(events, known=300), 100) == (5, 105), "only where there is a score"
-    assert plots.busiest(scored(alarms=[(500, 510)]), 100) == (495, 595), "without labels"
-    assert plots.busiest(scored(), 100) == (0, 100)
-    assert plots.busiest(scored(events), 5000) == (0, 1000)
-
-
-def test_a_cut_keeps_what_reaches_into_it():
-    events = [(90, 120, "drift", ["b"]), (300, 310, "bias", ["a"])]
-    part = scored(events, [(95, 99), (99, 250)]).cut(100, 200, ["b"])
-    assert part.events == [(0, 20, "drift", ["b"])]
-    assert part.alarms.tolist() == [[0, 100]]
-    assert part.values.shape == (100, 1) and len(part.time) == len(part.score) == 100
-
-
-def test_the_most_altered_channels_keep_the_order_of_the_record():
-    events = [(0, 1, "x", ["c"]), (2, 3, "x", ["c", "a"]), (5, 6, "x", ["a"])]
-    assert plots.most_altered(scored(events), 2) == ["a", "c"]
-    assert plots.most_altered(scored(), 2) == ["a", "b"]
-
-
 # ---- in a browser ------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""A small record for the tests of scores and of their fit."""
+"""A small record for the tests of scores and of their fit, and stand-ins for a model and its scorer."""
 import numpy as np
 
 from kit.detection import fitting
@@ -29,3 +29,44 @@ def fitted(samples, forecasts, rate=1 / 1000, kinds=fitting.KINDS, **options):
     """The detector of a record that is its own train part."""
     options = dict(OPTIONS, **options)
     return fitting.fit(samples, forecasts, normal_of(samples, **options), options, rate, kinds)[0]
+
+
+# ---- stand-ins
+
+
+class Persistence:
+    """A step model that forecasts the sample before plus a tenth of the step to it."""
+
+    form = "step"
+
+    def __init__(self, source=None):
+        self.reset()
+
+    def reset(self):
+        self.last = 0
+
+    state = property(lambda self: [np.array(self.last)],
+                     lambda self, values: setattr(self, "last", values[0]))
+
+    def stream(self, samples):
+        before = np.concatenate([np.zeros((1, samples.shape[1])) + self.last, samples[:-1]])
+        self.last = samples[-1]
+        return (samples + 0.1 * (samples - before)).astype(np.float32)
+
+
+class LargestResidual:
+    """A scorer without memory."""
+
+    state = {}
+
+    def __init__(self, detector):
+        pass
+
+    def begin(self):
+        pass
+
+    def update(self, samples, forecasts):
+        return np.nan_to_num(np.abs(samples - forecasts)).max(axis=1)
+
+
+FITTED = {"threshold": 2.5, "warm_up_samples": 3, "interval_s": 60.0}

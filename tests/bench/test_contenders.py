@@ -7,19 +7,8 @@ import pytest
 import bench
 from kit.bench import contenders
 
-STEPS, CHANNELS, UNITS, OUTPUTS = 6, 3, 16, 2
+STEPS, CHANNELS, UNITS, OUTPUTS = 6, 3, 16, 2  # the fixture's
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
-
-
-@pytest.fixture
-def weights(tmp_path):
-    rng = np.random.default_rng(5)
-    shapes = {"kernel": (CHANNELS, 4 * UNITS), "recurrent": (UNITS, 4 * UNITS),
-              "bias": (4 * UNITS,), "dense": (UNITS, OUTPUTS), "dense_bias": (OUTPUTS,)}
-    path = str(tmp_path / "weights.npz")
-    np.savez(path, **{name: rng.normal(0, 0.4, shape).astype(np.float32)
-                      for name, shape in shapes.items()})
-    return path
 
 
 def windows(count=4):

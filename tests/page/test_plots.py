@@ -21,21 +21,24 @@ def test_a_cut_keeps_what_reaches_in_and_counts_from_its_start():
 
 
 def test_the_busiest_stretch_holds_the_most_kinds_of_events():
-    events = [(10, 12, "spike", ["a"]), (60, 62, "drift", ["a"]), (70, 72, "spike", ["a"]),
-              (75, 80, "stuck", ["b"])]
-    start, end = plots.busiest(scored(events), 30)
-    assert end - start == 30 and start <= 60 and end >= 80
+    events = [(10, 20, "spike", ["a"]), (60, 70, "spike", ["a"]), (400, 410, "drift", ["b"]),
+              (450, 460, "spike", ["c"]), (900, 910, "bias", ["a"])]
+    record = scored(events, rows=1000)
+    assert plots.busiest(record, 100) == (395, 495)
+    assert plots.busiest(record, 5000) == (0, 1000)
+    record.score[300:] = np.nan
+    assert plots.busiest(record, 100) == (5, 105), "only where there is a score"
 
 
-def test_the_busiest_stretch_ends_where_the_scores_do():
-    record = scored([(90, 95, "spike", ["a"])])
-    record.score[50:] = np.nan
-    assert plots.busiest(record, 20)[1] <= 50
+def test_the_busiest_stretch_without_labels_holds_alarms():
+    assert plots.busiest(scored(alarms=[(500, 510)], rows=1000), 100) == (495, 595)
+    assert plots.busiest(scored(rows=1000), 100) == (0, 100)
 
 
 def test_channels_are_chosen_by_the_events_that_alter_them_and_keep_their_order():
     events = [(1, 2, "spike", ["c"]), (3, 4, "drift", ["c", "b"])]
     assert plots.most_altered(scored(events), 2) == ["b", "c"]
+    assert plots.most_altered(scored(), 2) == ["a", "b"]
 
 
 def test_the_same_record_gives_the_same_picture():

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import ROOT
 import soak
-from kit.runtime.endurance import PHASES, Soak, saturated
+from kit.runtime.endurance import PHASES, Soak, forgotten_after, saturated
 from keras_models import save_forecaster, walk
 
 
@@ -29,8 +29,26 @@ class Filter:
         return np.array(found, np.float32)[:, None]
 
 
-def result(model, total=12000):
-    test = Soak(model, Filter(model.keep), walk(500, 1), total)
+class Restless(Filter):
+    """The same with an error that differs for ever after another start, as that of rounding does."""
+
+    def reset(self):
+        self.state = [np.zeros((1, 2), np.float32)]
+
+    def stream(self, samples):
+        (y, z), found = self.state[0][0].tolist(), []
+        for x in np.clip(samples[:, 0], -8, 8):
+            y, z = self.keep * y + float(x), np.sin(50 * z + 1)
+            found.append(y + 0.2 * z)
+        self.state = [np.array([[y, z]], np.float32)]
+        return np.array(found, np.float32)[:, None]
+
+
+RECORD = walk(500, 1)
+
+
+def result(model, record=RECORD, total=12000):
+    test = Soak(model, Filter(model.keep), record, total)
     phases = [test.piece() for _ in range(test.pieces)]
     assert sorted(set(phases), key=PHASES.index) == list(PHASES)
     return test.found()
@@ -47,6 +65,17 @@ def test_a_model_that_forgets_needs_no_reset():
 def test_a_model_that_never_forgets_is_to_be_reset():
     found = result(Filter(1.0))
     assert found["forgotten_after_samples"] is None and found["advice"].startswith("reset")
+
+
+def test_a_start_that_moves_the_output_less_than_the_files_own_error_is_forgotten():
+    found = result(Restless(0.9))
+    assert found["error_of_std"]["record"] > 0.01
+    assert 0 < found["forgotten_after_samples"] < 80
+    assert forgotten_after(Restless(0.9), walk(500, 1), np.random.default_rng(0)) is None
+
+
+def test_a_start_that_moves_it_more_is_not():
+    assert result(Restless(1.0))["forgotten_after_samples"] is None
 
 
 def test_an_error_that_grows_is_told():

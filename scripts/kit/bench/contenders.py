@@ -109,22 +109,23 @@ def _whole(model):
 
 
 class Foreign:
-    """A float window file with operators that kit.runtime.interpreter does not know, in LiteRT."""
+    """Another converter's window file in LiteRT, with whatever operators and types it has."""
 
     def __init__(self, path):
         from ai_edge_litert.interpreter import Interpreter
 
         self._raw = Interpreter(path, num_threads=1)
         self._raw.allocate_tensors()
-        self._ends = [ends[0]["index"] for ends in (
-            self._raw.get_input_details(), self._raw.get_output_details())]
+        self._source, self._target = (interpreter._Tensor(ends[0]) for ends in (
+            self._raw.get_input_details(), self._raw.get_output_details()))
 
     def outputs(self, samples):
         found = []
         for sample in samples:
-            self._raw.set_tensor(self._ends[0], sample[None])
+            self._raw.reset_all_variables()
+            self._raw.set_tensor(self._source.index, self._source.quantized(sample[None]))
             self.calls(1)
-            found.append(self._raw.get_tensor(self._ends[1])[0])
+            found.append(self._target.dequantized(self._raw.get_tensor(self._target.index))[0])
         return np.stack(found)
 
     def calls(self, count):

@@ -16,17 +16,18 @@ BLOCK = 4000  # windows in one piece of work
 BATCH = 500
 
 
-def forecast_all(pool, paths, parts, window, bounds=None):
+def forecast_all(pool, paths, parts, window_steps, bounds=None):
     """Forecast of each sample from those before it: {path: [(n, C) float32 per part]}.
 
     pool : kit.base.processes.Processes
-    parts : list of (n, C) float32, without gaps; window : samples that a model of open length sees
+    parts : list of (n, C) float32, without gaps; window_steps : samples that a model of open length sees
     bounds : half-open row ranges of each part's sessions, by default one
     The first samples of a session, before which no window fits, have NaN.
     """
     bounds = bounds or [[(0, len(part))] for part in parts]
     forms = dict(zip(paths, pool.map(form_of, paths)))
-    work = [piece for path in paths for piece in pieces(path, forms[path], parts, window, bounds)]
+    work = [piece for path in paths
+            for piece in pieces(path, forms[path], parts, window_steps, bounds)]
     forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
                  for path in paths}
     results = progress(pool.map(run_piece, work, lambda piece: piece[0]), "forecasts",
@@ -62,10 +63,10 @@ def tflite_model(path):
         raise UserError("%s: %s" % (path, error) if path not in str(error) else str(error))
 
 
-def pieces(path, form_and_window, parts, window, bounds):
-    """Pieces of work: (path, part, start, stop, samples, (form, window)), as the form needs them."""
-    form, own_window = form_and_window
-    steps = own_window or window
+def pieces(path, form_and_steps, parts, window_steps, bounds):
+    """Pieces of work: (path, part, start, stop, samples, (form, steps)), as the form needs them."""
+    form, own_steps = form_and_steps
+    steps = own_steps or window_steps
     for number, part in enumerate(parts):
         for begin, end in bounds[number]:
             block = max(end - begin, 1) if streams(form) else BLOCK

@@ -22,6 +22,14 @@ def git(*words, folder=ROOT):
     return done.stdout.decode("utf-8")
 
 
+def find(path):
+    """The file that a person named; a bare name is looked for among the converted ones too."""
+    for candidate in (path, os.path.join(ROOT, "models", "convert", path)):
+        if os.path.isfile(candidate):
+            return candidate
+    raise UserError("%s: no such file, here or in models/convert" % path)
+
+
 def clone_head(folder):
     """Clone HEAD into a folder, with links to the environments of this project."""
     git("clone", "-q", ROOT, folder)

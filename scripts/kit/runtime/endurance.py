@@ -9,8 +9,8 @@ import numpy as np
 
 PIECE = 2000  # samples between two looks at the clock
 LOOK = 16  # samples from one look at the states to the next
-FORGET_TRIALS, FORGET_SAMPLES = 8, 2000
-NEAR_COUNTS = 4
+FORGET_TRIALS, FORGET_SAMPLES = 32, 2000
+NEAR = 1e-3  # standard deviations of the output: a start that moves it by less is forgotten
 GROWN = 1.5  # times the first phase's error: more is a drift
 PHASES = ("record", "constant", "zero", "saturated", "noise", "record again")
 
@@ -81,7 +81,7 @@ class Soak:
         errors = {phase: float("%.3g" % (np.mean(values) / self.std))
                   for phase, values in self.errors.items() if values}
         first, last = errors[PHASES[0]], errors[PHASES[-1]]
-        forget = forgotten_after(self.model, self.record, self._rng)
+        forget = forgotten_after(self.model, self.record, self._rng, first)
         return {"samples": self.done * self.size, "error_of_std": errors,
                 "saturated_states": [float("%.3g" % (full / self.looks)) for full in self.full],
                 "forgotten_after_samples": forget, "advice": advice(first, last, forget)}
@@ -95,31 +95,30 @@ def saturated(state):
     return float(np.mean((state == limits.min) | (state == limits.max)))
 
 
-def forgotten_after(model, record, rng):
+def forgotten_after(model, record, rng, error=0.0):
     """Samples until an arbitrary state has no part in the output any more; None where it stays.
 
-    From states drawn from all that the model held on the record, and from as far as the type goes,
-    beside a start from the zero state; the output must stay within a thousandth of its spread, or
-    within NEAR_COUNTS of its integers, as two integer recurrences round differently for ever.
+    States are drawn from as far as their type goes. The mean difference to a start from the zero
+    state, over the draws and the next LOOK samples, must stay within NEAR, or within twice the
+    file's own error to the float model: integers round differently for ever after another start,
+    and two runs that each are that near to the float model are at most twice as far from each other.
+
+    error : of the file, mean, in standard deviations of the output
     """
     samples = record[:FORGET_SAMPLES]
     model.reset()
     plain = model.stream(samples)
-    held = model.state
-    near = max(1e-3 * float(np.std(plain.astype(np.float64))), (NEAR_COUNTS + 0.5) * _count(model))
-    worst = 0
+    held, apart = model.state, np.zeros(len(samples))
     for _ in range(FORGET_TRIALS):
         model.state = [_drawn(state, rng) for state in held]
-        apart = np.abs(model.stream(samples) - plain).reshape(len(samples), -1).max(1) > near
-        if apart[-len(samples) // 10:].any():
-            return None
-        worst = max(worst, int(np.flatnonzero(apart)[-1]) + 1 if apart.any() else 0)
+        difference = np.abs(model.stream(samples).astype(np.float64) - plain)
+        apart += difference.reshape(len(samples), -1).mean(1) / FORGET_TRIALS
     model.reset()
-    return worst
-
-
-def _count(model):
-    return float(getattr(model.outputs[0], "scale", 0.0) or 0.0)
+    apart = np.convolve(apart, np.full(LOOK, 1 / LOOK), "valid")
+    seen = apart > max(NEAR, 2 * error) * float(np.std(plain.astype(np.float64)))
+    if seen[-(len(samples) // 10):].any():
+        return None
+    return int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
 
 
 def _drawn(state, rng):

@@ -12,7 +12,7 @@ import numpy as np
 
 from kit.base.cli import UserError, read_json
 from kit.runtime import flatbuffer
-from kit.runtime.flatbuffer import FLOAT32, INT16, INT32, INT64, INT8
+from kit.runtime.flatbuffer import ACTIVATION, FLOAT32, INT16, INT32, INT64, INT8
 
 ITEM_BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1}  # by the number of the type
 RANGE = {3: (0, 255), 7: (-32768, 32767), 9: (-128, 127)}
@@ -191,7 +191,7 @@ def _operator_problems(model, graph):
             continue
         name = operator_name(codes[index])
         texts = _end_problems(model, name, operator, tensors, known, written)
-        texts = texts or ([] if _open(model) else _kind_problems(model, name, operator, tensors))
+        texts = texts or _kind_problems(model, name, operator, tensors)
         found += ["operator %d, %s: %s" % (number, name, text) for text in texts]
         after = {int(place) for place in operator.get("outputs", ())}
         known, written = known | after, written | after
@@ -209,12 +209,6 @@ def _idle(graph):
             if not read & {int(place) for place in operator["outputs"]}]
 
 
-def _open(model):
-    """Whether shapes are known when it runs: a loop, or an input of any length."""
-    return len(model["subgraphs"]) > 1 or any(
-        -1 in tensor.get("shape_signature", ()) for tensor in model["subgraphs"][0]["tensors"])
-
-
 def operator_name(code):
     if code.get("custom_code"):
         return "custom %s" % code["custom_code"]
@@ -229,6 +223,8 @@ def _end_problems(model, name, operator, tensors, known, written):
             return ["it reads tensor %d of %d" % (place, len(tensors))]
         if place >= 0 and place not in known:
             return ["it reads tensor %d before anything wrote it" % place]
+    if not all(0 <= place < len(tensors) for place in operator.get("intermediates", ())):
+        return ["an intermediate is none of the %d tensors" % len(tensors)]
     for place in outputs:
         if not 0 <= place < len(tensors):
             return ["it writes tensor %d of %d" % (place, len(tensors))]
@@ -252,7 +248,8 @@ def _kind_problems(model, name, operator, tensors):
     if name == "FULLY_CONNECTED":
         return _dense_problems(*(inputs + [None])[:3], output=outputs[0])
     if name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-        return _lstm_problems(model, inputs, outputs[0], operator.get("options", {}))
+        between = [tensors[place] for place in operator.get("intermediates", ())]
+        return _lstm_problems(inputs, outputs[0], between, operator.get("options", {}))
     if name == "WHILE":
         return _while_problems(model, inputs, outputs, operator.get("options", {}))
     texts = []
@@ -453,7 +450,7 @@ def _bias_problems(source, weights, bias):
     return []
 
 
-def _lstm_problems(model, inputs, output, options):
+def _lstm_problems(inputs, output, between, options):
     source, gates = inputs[0], inputs[1:9]
     if source is None or any(inputs[number] is None for number in (2, 3, 4, 6, 7, 8, 18, 19)):
         return ["one of its inputs is missing"]
@@ -475,8 +472,37 @@ def _lstm_problems(model, inputs, output, options):
         return ["its states have the shapes %s and %s" % (shape_of(inputs[18]), shape_of(inputs[19]))]
     if shape_of(output) != shape_of(source)[:2] + [rows[1]]:
         return ["it makes %s of %s" % (shape_of(output), shape_of(source))]
+    if source.get("type", 0) == INT8:
+        return _int8_lstm_problems(inputs, output, between, options)
     number_types = {gate.get("type", 0) for gate in gates if gate is not None}
     others = [source, output] + [tensor for tensor in inputs[9:] if tensor is not None]
     if len(number_types) > 1 or any(tensor.get("type", 0) != FLOAT32 for tensor in others):
         return ["its weights, or the others of its tensors, are of several types"]
     return []
+
+
+def _int8_lstm_problems(inputs, output, between, options):
+    """The kernel with a cell state of 16 bits: what else would be computed without a word."""
+    source, weights, biases = inputs[0], inputs[1:9], inputs[12:16]
+    hidden, cell = inputs[18:20]
+    if None in weights or None in biases:
+        return ["one of its inputs is missing"]
+    for words, tensors, number_type in (
+            ("weights", weights, INT8), ("biases", biases, INT32),
+            ("output and state", [output, hidden], INT8), ("cell state", [cell], INT16)):
+        if any(tensor.get("type", 0) != number_type for tensor in tensors):
+            return ["its %s: %s is needed where the input is int8" % (
+                words, flatbuffer.TYPES[number_type])]
+    if any(np.any(tensor["quantization"]["zero_point"]) for tensor in weights):
+        return ["its weights have a zero point, which its kernel does not know"]
+    if ACTIVATION.get(options.get("activation", 0)) != "TANH":
+        return ["its activation is %s, and the int8 kernel computes TANH"
+                % ACTIVATION.get(options.get("activation", 0))]
+    if len({scale_of(tensor) for tensor in [output, hidden] + between[4:]}) > 1:
+        return ["its output, its state and its fifth intermediate have several scales"]
+    exponent = np.log2(scale_of(cell)[0])
+    if exponent != np.rint(exponent) or exponent > -9:
+        return ["its cell state has the scale %g; a power of two up to 2^-9 is needed"
+                % scale_of(cell)[0]]
+    return [text for kernel, bias in zip(weights, biases)
+            for text in _bias_problems(source, kernel, bias)][:1]

@@ -32,7 +32,7 @@ def _quantized(scheme, pb_path, signature, calibration):
     from kit.tflite.int8.quantize import quantized
     from kit.tflite.int8.schemes import SCHEMES
 
-    model = toco.converted(pb_path, signature)
+    model = toco.whole_fused_ops(toco.converted(pb_path, signature), signature)
     return quantized(model, signature, calibration, SCHEMES[scheme])
 
 

@@ -19,6 +19,7 @@ from tensorflow.lite.python import convert as _toco
 
 
 LONG_GRAPH_NODES = 6000
+PLACES = ("inputs", "outputs", "intermediates")  # where tensors are named by their places
 FUSED_ACTIVATION = {"linear": 0, "relu": 1, "tanh": 4}  # the converter always writes tanh
 
 
@@ -232,13 +233,14 @@ def facts(data, form, precision, signature):
 
 
 def check_types(model, precision):
-    """UserError unless every tensor is of the precision's types, a bias, an argument, or a loop's
-    condition."""
+    """UserError unless every tensor is of the precision's types, a bias, an argument, a loop's
+    condition, or a fused LSTM's cell state of 16 bits."""
     known = PRECISIONS[precision]
     allowed = known.ends, known.weights, flatbuffer.INT32, flatbuffer.INT64, flatbuffer.BOOL
     for number, tensor in enumerate(tensor for graph in model["subgraphs"]
                                     for tensor in graph["tensors"]):
-        if tensor.get("type", 0) not in allowed:
+        cell = tensor.get("is_variable") and tensor.get("type", 0) == flatbuffer.INT16
+        if tensor.get("type", 0) not in allowed and not cell:
             raise UserError("tensor %d of the %s model is %s"
                             % (number, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
 
@@ -300,14 +302,14 @@ def compact(model):
     for graph in model["subgraphs"]:
         used = set(graph["inputs"]) | set(graph["outputs"])
         for operator in graph["operators"]:
-            used |= set(operator.get("inputs", ())) | set(operator["outputs"])
+            used |= {place for end in PLACES for place in operator.get(end, ())}
         order = sorted(place for place in used if place >= 0)
         new_place = {place: number for number, place in enumerate([-1] + order, -1)}
         graph["tensors"] = [graph["tensors"][place] for place in order]
         for holder in [graph] + graph["operators"]:
-            for end in ("inputs", "outputs"):
-                holder[end] = np.array([new_place[place] for place in holder.get(end, ())],
-                                       np.int32)
+            for end in PLACES:
+                if end in holder:
+                    holder[end] = np.array([new_place[place] for place in holder[end]], np.int32)
     _share_buffers(model)
     return model
 

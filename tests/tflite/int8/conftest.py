@@ -74,12 +74,13 @@ def trained(forecaster, tmp_path_factory):
     path, samples = forecaster
     file = read_keras(path)
     network, reference, found = read_network(file), Reference(file, samples), {}
-    for form in ("step", "window"):
+    for form in ("step", "window", "fused"):
         graph = frozen(network, form, None if form == "step" else STEPS)
         frozen_path = tmp_path_factory.mktemp("trained") / (form + ".pb")
         frozen_path.write_bytes(graph.bytes)
         signature = graph.signature(path)
-        float_file = flatbuffer.write(toco.converted(str(frozen_path), signature))
+        float_file = flatbuffer.write(toco.whole_fused_ops(
+            toco.converted(str(frozen_path), signature), signature))
         found[form] = Trained(form, float_file, signature, samples, reference.inputs(form)[:3000],
                               reference.outputs(form)[:3000])
     return found

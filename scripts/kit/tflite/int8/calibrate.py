@@ -13,7 +13,8 @@ MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
 def observe(graph, signature, samples):
     """What each computed tensor holds on the calibration data: place -> (n, elements) float32."""
     computed = [place for place in range(len(graph.tensors))
-                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32]
+                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32
+                and not graph.tensors[place].get("is_variable")]
     run = _interpreter(graph, signature, computed)
     runs = _step_runs if signature["form"] == "step" else _window_runs
     found = {place: [] for place in computed}
@@ -40,6 +41,7 @@ def _window_runs(run, signature, samples, most):
     for window in zip(*several(samples.windows(max(8, min(WINDOWS, most)), extremes=True))):
         for place, values in zip(places, window):
             run.set_tensor(place, values[None])
+        run.reset_all_variables()  # of a fused LSTM
         yield run.invoke()
 
 

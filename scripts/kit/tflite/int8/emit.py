@@ -2,8 +2,9 @@
 import numpy as np
 
 from kit.runtime.flatbuffer import INT8
+from kit.tflite.int8 import fused
 from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, described, only_used_codes
-from kit.tflite.int8.rounding import round_weights, step_of
+from kit.tflite.int8.rounding import mean_loss, round_weights, step_of
 from kit.tflite.int8.scales import steps_of, through
 from kit.tflite.int8.schemes import NUMPY
 
@@ -24,7 +25,7 @@ class Emitter:
 
     def __init__(self, graph, observed, scales, scheme):
         self.graph, self.scales, self.scheme, self.operators = graph, scales, scheme, []
-        self.rows = inputs_of_products(graph, observed)
+        self.observed, self.rows = observed, inputs_of_products(graph, observed)
         self.product_scales = _scales_of_products(graph, scales)
         self.constants = {}  # (place, scale or None) -> place
         self.moved = {}  # (place, scale) -> place
@@ -33,7 +34,10 @@ class Emitter:
     def operator(self, operator):
         """Write one operator, and before it what brings its inputs to its scale."""
         kind, inputs = self.graph.kind(operator), [int(place) for place in operator["inputs"]]
-        if kind == "FULLY_CONNECTED":
+        if kind == fused.OPERATOR:
+            fused.write_lstm(self.graph, operator, self.observed, self.scales)
+            inputs = operator["inputs"]
+        elif kind == "FULLY_CONNECTED":
             inputs = self._product(*inputs)
         elif kind in CONVOLUTIONS:
             inputs = self._convolution(kind, *inputs)
@@ -132,12 +136,6 @@ class Emitter:
             self.constants[key] = self.graph.add_tensor(
                 self.graph.tensors[place]["name"], values.shape, self.scheme.type, steps, scale)
         return self.constants[key]
-
-
-def mean_loss(weights, rounded, rows, seen):
-    """What a product (out,) loses in the mean when weights (out, in) and inputs (n, in) are rounded
-    to `rounded` and `seen`."""
-    return rows.mean(0, dtype=np.float64) @ weights.T - seen.mean(0) @ rounded.T
 
 
 def inputs_of_products(graph, observed):

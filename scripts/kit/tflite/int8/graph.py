@@ -7,7 +7,7 @@ from kit.runtime.flatbuffer import FLOAT32, INT32
 
 # Operators whose output has the input's scale; the number is the place of the data.
 MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "TRANSPOSE": 0, "SLICE": 0,
-         "STRIDED_SLICE": 0, "PAD": 0, "MAX_POOL_2D": 0, "AVERAGE_POOL_2D": 0}
+         "STRIDED_SLICE": 0, "REVERSE_V2": 0, "PAD": 0, "MAX_POOL_2D": 0, "AVERAGE_POOL_2D": 0}
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 ADD_OPTIONS, MUL_OPTIONS = 11, 21  # numbers in the union of options
 

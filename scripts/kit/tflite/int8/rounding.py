@@ -27,3 +27,9 @@ def round_weights(weights, step, rows, damping=0.01):
         error = (left[column] - found[column]) / upper[column, column]
         left[column:] -= np.outer(upper[column, column:], error)
     return np.ascontiguousarray(found.T)
+
+
+def mean_loss(weights, rounded, rows, seen):
+    """What a product (out,) loses in the mean when weights (out, in) and inputs (n, in) are rounded
+    to `rounded` and `seen`."""
+    return rows.mean(0, dtype=np.float64) @ weights.T - seen.mean(0) @ rounded.T

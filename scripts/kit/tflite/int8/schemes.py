@@ -34,8 +34,8 @@ INT8_SCHEME = Scheme(
     "int8", "1.15", INT8, 127, INT32, {"LOGISTIC": SIGMOID, "SOFTMAX": SIGMOID, "TANH": TANH},
     {"FULLY_CONNECTED": 4, "LOGISTIC": 2, "TANH": 2, "SOFTMAX": 2, "MUL": 2, "ADD": 2, "SUB": 2,
      "CONCATENATION": 2, "SPLIT": 2, "TRANSPOSE": 2, "QUANTIZE": 2,
-     "SLICE": 2, "STRIDED_SLICE": 2, "PAD": 2, "MAX_POOL_2D": 2, "AVERAGE_POOL_2D": 2, "GATHER": 2,
-     "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}, {},
+     "SLICE": 2, "STRIDED_SLICE": 2, "REVERSE_V2": 3, "PAD": 2, "MAX_POOL_2D": 2,
+     "AVERAGE_POOL_2D": 2, "GATHER": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}, {},
     best_scale, symmetric_scale, True, 1.4, (1 / 128, -128), (1 / 128, 0))
 INT16X8_SCHEME = Scheme(
     "int16x8", "TFLite", INT16, 32767, INT64, dict.fromkeys(("LOGISTIC", "SOFTMAX", "TANH"), UNIT),

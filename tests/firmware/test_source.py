@@ -8,7 +8,7 @@ import pytest
 import machines
 from kit.base.cli import UserError
 from kit.detection.stream import StreamDetector
-from kit.firmware import devices, golden, pieces, source
+from kit.firmware import devices, pieces, source
 from machines import FACTS, GCC, HERE, NAME, WARNINGS, machine, needs, record, run
 
 
@@ -106,31 +106,6 @@ def test_fast_math_is_refused_by_the_compiler(tmp_path):
         machine("lstm", "int8").compiled(tmp_path, ["gcc", "-ffast-math"])
 
 
-@pytest.mark.parametrize("dtype", ["int8", "float32"])
-def test_the_self_test_says_0_and_names_the_row_of_a_change(dtype, tmp_path):
-    needs("gcc")
-    probe, values = machine("lstm", dtype), record(3)
-    found = golden.golden(values, probe.model(), probe.scaler, probe.detector)
-    assert found.alarms.any() and len(found.gaps) == 3
-    text = golden.source(found, dtype != "float32", "A probe")
-
-    def ended(change=None):
-        scores = found.scores.copy()
-        if change is not None:
-            scores[change] += 0.01
-        changed = golden.source(found._replace(scores=scores), dtype != "float32", "A probe")
-        machines.write(tmp_path, "probe_test.c", source.pieces.named(changed, NAME))
-        machines.write(tmp_path, "main.c", '#include "probe.h"\n#include <stdio.h>\n'
-                       "static probe_state s;\nint main(void) { unsigned crc = 0; uint32_t c;"
-                       ' printf("%ld", probe_test(&s, &c)); crc = c; return crc == 0; }\n')
-        probe.compiled(tmp_path, GCC + WARNINGS, "test", ["probe.c", "probe_test.c", "main.c"])
-        return int(run(tmp_path, "./test"))
-
-    assert ended() == 0
-    assert ended(7) == 8  # from 1
-    assert text.count("},\n") > 100
-
-
 OWN_NETWORK = """
 static void repeat(void *context, const float *sample, probe_states *states, float *forecast)
 {
@@ -174,3 +149,36 @@ def test_what_does_not_belong_together_is_refused():
                           facts=FACTS, name=NAME, rounding="tflite"), **change)
         with pytest.raises(UserError, match=sentence):
             source.sources(**given)
+
+
+@pytest.mark.parametrize("value, text", [
+    (0.25, "R(0.25)"), (3, "R(3.0)"), (-0.0, "R(0.0)"), (1e-12, "R(1e-12)"),
+    (0.1, "R(0.1)"), (1 / 3, "R(0.33333333333333331)")])
+def test_a_number_is_written_to_the_bit_and_no_longer_than_it_needs(value, text):
+    assert source.real(value) == text
+    assert float(text[2:-1]) == value
+
+
+def test_fitted_numbers_are_nested_as_c_has_them():
+    assert source.reals("NAME_x", [[1, 2], [3, 4]]) == (
+        "static const NAME_real NAME_x[2][2] = {\n    {R(1.0), R(2.0)},\n    {R(3.0), R(4.0)}\n};")
+    assert source.doubles("NAME_m", [0.1, 2]) == "static const double NAME_m[2] = {\n    0.1,\n    2.0\n};"
+
+
+def test_the_text_is_tidy():
+    assert source.tidy("\n a  \n\n\n\n b\t\nc\n\n") == " a\n\n b\nc\n"
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_the_states_before_the_first_sample_are_zero(dtype):
+    probe = machine("lstm", dtype)
+    text = source.run(probe.step)
+    zeros = [source.zero(probe.step, place) for place in probe.step.inputs[1:]]
+    assert all("memset(states->%s, %d," % pair in text for pair in zip(
+        source.network.state_names(probe.step), zeros)) == (dtype == "int8")
+    assert ("memset(states, 0, sizeof *states)" in text) == (dtype == "float32")
+
+
+def test_a_detector_knows_its_distances_in_the_scorers_order():
+    detector = {"level": {"matrix": []}, "plane": {"matrix": []}, "statistic": {}}
+    assert source.ladders(detector) == ["plane", "level"]
