@@ -3,7 +3,7 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect fleet compare \
 	reproduce verify sign firmware-report runtimes soak bench bench-compare audit clean lock
 
 help:  ## explain the targets
@@ -94,6 +94,10 @@ firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, 
 	@sh scripts/run firmware_report models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --detector reports/evaluate/detectors.json \
 		--out reports/firmware $(ARGS)
+
+fleet: setup  ## thousands of sensors, on Dask: ARGS="score --logs plant/logs --out alarms"
+	@sh scripts/setup fleet
+	@sh scripts/run fleet $(or $(ARGS),--help)
 
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers

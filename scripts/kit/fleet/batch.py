@@ -6,6 +6,7 @@ Each sensor gets the bits that it would get alone. That is the doing of the runt
 import numpy as np
 
 from kit.base.cli import UserError
+from kit.detection.stream import step_model
 from kit.runtime.interpreter import Model
 
 FULL = 0.75  # of the slots: with fewer sensors than that, the model is given a narrower width
@@ -28,8 +29,8 @@ class Batch:
     path : of a .tflite file
     """
 
-    def __init__(self, path, runtime=None):
-        self._model, self._alone = Model(path, runtime), Model(path, runtime)
+    def __init__(self, path):
+        self._model, self._alone = Model(path), step_model(path)
         self._proven = {1}
         self.zero = self._alone.state
 
@@ -81,6 +82,6 @@ class Batch:
             self._alone.reset()
             if self._alone.stream(rows[:, number]).tobytes() != found[:, number].tobytes():
                 raise UserError(
-                    "%s gives a sensor other bits among %d than alone (%s, %s): take --batch 1"
-                    % (self._model.runtime, width, "sensor", number))
+                    "%s gives a sensor other bits among %d than alone: take --batch 1"
+                    % (self._model.runtime, width))
         self._model.reset()

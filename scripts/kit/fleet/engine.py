@@ -12,7 +12,7 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.detection.fitted import read_detector
-from kit.detection.stream import StreamDetector, Watch, stem, step_model
+from kit.detection.stream import StreamDetector, Watch, stem
 from kit.fleet import kernels, sensors
 from kit.fleet.batch import Batch, Slot
 from kit.record.timeline import Timeline
@@ -26,10 +26,9 @@ class Shared:
     """What the sensors of one model share in a process."""
 
     def __init__(self, model, detector, scaler):
-        step_model(model)
+        self.batch = Batch(model)
         self.scaler = read_scaler(scaler)
         self.fitted = read_detector(detector, stem(model), len(self.scaler.channels))
-        self.batch = Batch(model)
         scorer = self.scorer()
         if isinstance(scorer, kernels.CompiledScorer) and not kernels.check(
                 scorer, np.random.Generator(np.random.PCG64(0))):
