@@ -84,10 +84,13 @@ class Live(TFLite):
     """A .tflite file as a program follows a stream with it, quantization and state in Python.
 
     at_once : samples, or windows of the newest samples, that are given with one call
+    by_calls : whether tensors are copied by the runtime's own calls, where they could be reached
     """
 
-    def __init__(self, path, runtime, at_once):
+    def __init__(self, path, runtime, at_once, by_calls=False):
         super().__init__(path, runtime)
+        if by_calls:
+            self.model._shows_memory = lambda: False
         self._at_once = at_once
         self._call = _whole(self.model)
 
