@@ -227,9 +227,10 @@ def impute(z, inverse_covariances, regime):
     """
     filled = z.copy()
     for row in np.flatnonzero(np.isnan(z).any(axis=1)):
-        gone, inverse = np.isnan(z[row]), inverse_covariances[regime[row]]
-        pull = inverse[np.ix_(gone, ~gone)] @ z[row, ~gone]
-        filled[row, gone] = -np.linalg.solve(inverse[np.ix_(gone, gone)], pull)
+        missing, inverse = np.isnan(z[row]), inverse_covariances[regime[row]]
+        gone, seen = np.flatnonzero(missing), np.flatnonzero(~missing)
+        pull = inverse[gone[:, None], seen] @ z[row, seen]
+        filled[row, gone] = -np.linalg.solve(inverse[gone[:, None], gone], pull)
     return filled
 
 
