@@ -90,10 +90,10 @@ soak: setup  ## every step file over ten million samples: drift, saturation, mem
 		--scaler models/train/scaler.json --out reports/soak $(ARGS)
 
 firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, instructions a sample
-	@sh scripts/setup tflm
+	@sh scripts/setup tflm peers
 	@sh scripts/run firmware_report models/convert --record data/generate/test.csv \
 		--scaler models/train/scaler.json --detector reports/evaluate/detectors.json \
-		--out reports/firmware $(ARGS)
+		--keras models/train/keras_model.h5 --out reports/firmware $(ARGS)
 
 fleet: setup  ## thousands of sensors, on Dask: ARGS="score --logs plant/logs --out alarms"
 	@sh scripts/setup fleet

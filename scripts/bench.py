@@ -22,6 +22,7 @@ import numpy as np
 
 from kit.base.cli import UserError, json_text, parser, progress, read_json, run, write_together
 from kit.bench import contenders
+from kit.bench.weights import one_lstm, write_weights
 from kit.bench.worker import ROOT, Refused, Worker
 from kit.network.description import read_network
 from kit.record.samples import read_samples
@@ -84,22 +85,11 @@ def arguments(argv):
     return p.parse_args(argv)
 
 
-def one_lstm(network, path):
-    """(LSTM, Dense) of the network; UserError when it is another one."""
-    kinds = [layer.kind for layer in network.layers]
-    if kinds != ["LSTM", "Dense"]:
-        raise UserError("%s: the peers are written for one LSTM and one Dense layer, not for %s"
-                        % (path, ", ".join(kinds)))
-    return network.layers
-
-
 def prepared(args, layers, scratch):
     """Weights and inputs where every process finds them."""
-    lstm, dense = layers
+    lstm, _ = layers
     weights = os.path.join(scratch, "weights.npz")
-    np.savez(weights, kernel=lstm.weights["kernel"], recurrent=lstm.weights["recurrent"],
-             bias=lstm.weights["bias"], dense=dense.weights["kernel"],
-             dense_bias=dense.weights["bias"])
+    write_weights(layers, weights)
     steps = read_json(os.path.join(args.models, "window_float32.json"))["inputs"][0]["shape"][1]
     samples = read_samples(args.record, args.scaler, len(lstm.weights["kernel"]), steps)
     bench = Bench(weights, steps, samples.windows(WINDOWS), samples.stream[:STREAM], scratch)
@@ -144,6 +134,10 @@ def peer_cases(bench):
         made("tf2", weights=bench.weights, steps=bench.steps, keras=keras, precision=precision,
              calibration=os.path.join(bench.scratch, "calibration.npy"), output=path)
         cases.append(Case(name, "window", (LITERT.venv, 0), "foreign", {"path": path}, path))
+        if precision == "int8":  # its kernel is in all but 1.15
+            cases += [tflite_case("%s, %s" % (name.split(",")[0], other.name), other, path, "window")
+                      for other in RUNTIMES.values() if other.why_not("fused", "int8") is None
+                      and other is not LITERT]
     for precision in ("float32", "dynamic"):
         path = os.path.join(bench.scratch, precision + ".onnx")
         made("onnx", weights=bench.weights, steps=bench.steps, precision=precision, output=path)
@@ -172,10 +166,18 @@ def limit_cases(bench, folder):
             cases += [Case("%s %s, %s" % (words, form, precision), form, (LITERT.venv, 0), "live",
                            {"path": path, "runtime": LITERT.package, "at_once": at_once})
                       for words, at_once in (("stream", 500), ("live", 1))]
-    path = os.path.abspath(os.path.join(folder, "step_float32.tflite"))
-    cases.append(Case("stream step by calls, float32", "step", (LITERT.venv, 0), "live",
-                      {"path": path, "runtime": LITERT.package, "at_once": 500, "by_calls": True}))
-    return cases
+    cases += [Case("stream step by calls, %s" % precision, "step", (LITERT.venv, 0), "live",
+                   {"path": os.path.abspath(os.path.join(folder, "step_%s.tflite" % precision)),
+                    "runtime": LITERT.package, "at_once": 500, "by_calls": True})
+              for precision in ("float32", "int8")]
+    return cases + [pieces_case(precision, folder) for precision in ("float32", "int8", "int16x8")]
+
+
+def pieces_case(precision, folder):
+    """A step file as detect runs it over a log."""
+    path = os.path.abspath(os.path.join(folder, "step_%s.tflite" % precision))
+    return Case("stream in pieces step, %s" % precision, "step", (LITERT.venv, 0), "live",
+                {"path": path, "runtime": LITERT.package, "at_once": 500, "in_pieces": True})
 
 
 def compiled(bench):
@@ -297,8 +299,11 @@ def targets(results, facts):
          "stream window, float32", 1 / 20),
         ("the same, one call from Python a sample (float)", "live step, float32",
          "live window, float32", 1 / 20),
-        ("a sample of a stream: where tensors are : by the runtime's calls (float)",
-         "stream step, float32", "stream step by calls, float32", 0.6)]
+        ("a sample of a log: where tensors are : by the runtime's calls (float)",
+         "stream step, float32", "stream step by calls, float32", 0.6),
+        ("the same: in pieces : by the runtime's calls (float)", "stream in pieces step, float32",
+         "stream step by calls, float32", 1 / 2),
+        ("the same (int8)", "stream in pieces step, int8", "stream step by calls, int8", 1 / 2)]
     for words, one, other, target in pairs:
         low, middle, high = np.percentile(ratio(results, one, other), [25, 50, 75])
         lines.append("| %s | %.3g | %.3g – %.3g | ≤ %.3g |" % (words, middle, low, high, target))
@@ -308,7 +313,16 @@ def targets(results, facts):
             ("int8 window file : int8 step file, bytes",
              facts["window_int8_bytes"] / facts["step_int8_bytes"], 3)):
         lines.append("| %s | %.3g | | ≤ %.3g |" % (words, value, target))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + fused_int8_errors(results)) + "\n"
+
+
+def fused_int8_errors(results):
+    """How the error of the fused int8 file stands to that of TensorFlow 2's in each runtime."""
+    names = [("fused_int8, %s" % runtime.name, "TF 2 Keras 2 int8, %s" % runtime.name)
+             for runtime in RUNTIMES.values()]
+    return ["| error of %s : of %s | %.3g | | ≤ 1 |"
+            % (one, other, results[one]["error"] / results[other]["error"]) for one, other in names
+            if all("error" in results.get(name, {}) for name in (one, other))]
 
 
 def best_window(results):

@@ -20,6 +20,7 @@ out  the .tflite, and beside it a .json with what a device programmer needs: nam
 form       window  a fixed number of steps in, forecast out, each window from the zero state
            loop    as window, of any length: a WHILE over the steps, in a fraction of the memory
            step    one sample and the states in, output and new states out: any length
+           chunk   as step, 50 samples of a stream at a call (any number where the runtime resizes)
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
 precision  float32, dynamic (int8 weights), int8 (everything), int16x8 (int8 weights, everything else
@@ -39,7 +40,7 @@ from kit.base.cli import (
 from kit.base.expect import Optional, Text, Whole, expect
 from kit.network.description import read_network
 from kit.network.files.keras_file import add_arguments, digest, read_asked
-from kit.network.possible import explained, window_steps
+from kit.network.possible import check_chunk, explained, window_steps
 from kit.record.samples import read_inputs
 from kit.runtime import files
 from kit.runtime.flatbuffer import merge_constants
@@ -73,6 +74,8 @@ def main(argv):
         return print("\n".join(explained(network, args.window_steps, args.source)))
     if args.output is None:
         raise UserError("say with -o which file to write (with --form all which folder)")
+    if args.c_golden and not args.c_array:
+        raise UserError("--c-golden goes into the header that --c-array FILE.h names")
     if args.form == "all":
         if args.c_array:
             raise UserError("--c-array writes one step file, not the table; give it --form step")
@@ -80,16 +83,20 @@ def main(argv):
     form, precision = form_and_precision(args)
     if not args.output.endswith(".tflite"):
         raise UserError("%s: the output's name must end in .tflite" % args.output)
-    if args.c_array and not FORMS[form].streams:
+    if args.c_array and form != "step":
         raise UserError("--c-array writes the step form, not the %s form" % form)
     job = job_of(args)
+    if args.c_golden and len(job.network.data) > 1:
+        raise UserError("%s: no golden stream: the model has %d inputs"
+                        % (args.source, len(job.network.data)))
     data, facts = convert(job, form, precision)
-    write(args.output, data, facts, job.reference)
+    golden = write(args.output, data, facts, job.reference)
     print("%s: %s" % (args.output, summary(facts)), file=sys.stderr)
     if args.c_array:
         from kit.tflite.carray import header
 
-        write_text(args.c_array, header(data, facts, args.c_array))
+        write_text(args.c_array, header(data, facts, args.c_array,
+                                        golden if args.c_golden else None))
 
 
 def arguments(argv):
@@ -114,6 +121,8 @@ def arguments(argv):
                        "%s %g" % (precision.name, precision.bound)
                        for precision in PRECISIONS.values() if precision.name != EXACT))
     p.add_argument("--c-array", metavar="FILE.h", help="write the step form as a C header too")
+    p.add_argument("--c-golden", action="store_true", help="with the golden stream in the header, "
+                   "and a function that runs it")
     return p.parse_args(argv)
 
 
@@ -182,17 +191,19 @@ def signature_of(pb_path):
 
 
 def write(path, data, facts, reference):
-    """The .tflite, its .json, and a golden stream of the runtime that proved it."""
+    """The .tflite, its .json, and a golden stream of the runtime that proved it, which is given back.
+    """
     from kit.runtime.golden import golden_stream
     from kit.runtime.interpreter import Model
 
     model, stem = Model(data), os.path.splitext(path)[0]
-    written = {path: data, stem + ".json": json_text(facts)}
+    written, stream = {path: data, stem + ".json": json_text(facts)}, None
     if len(model.inputs) == len(model.state) + 1:  # of several inputs there is none
         stream = golden_stream(model, facts["precision"], reference.inputs(model.form))
         written[stem + ".golden.json"] = json_text(dict(
             {"file": os.path.basename(path), "sha256": facts["sha256"]}, **stream))
     write_together(written)
+    return stream
 
 
 def summary(facts):
@@ -202,6 +213,9 @@ def summary(facts):
             "%s <= %.2g")
     if facts.get("int8_weights") == 0:
         text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
+    if "keras_rounding" in parity:
+        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
+            parity["keras_rounding"])
     return text % (
         facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
         parity["max_abs_diff"], parity["output_std"],
@@ -244,6 +258,7 @@ def convert(job, form, precision):
     """
     from kit.network import parity
     from kit.tflite import toco
+    from kit.tflite.loop import AT_ONCE, Step, chunked
     from kit.tflite.precisions import MAKERS
 
     if PRECISIONS[precision].calibrated and job.calibration is None:
@@ -258,8 +273,12 @@ def convert(job, form, precision):
         if form == "loop":
             model, signature = looped(job, precision, folder)
         else:
+            if form == "chunk":
+                check_chunk(job.network, job.source)
             pb_path, signature = frozen_source(job, form, folder)
             model = MAKERS[precision](pb_path, signature, job.calibration)
+            if form == "chunk":
+                model, signature = chunked(Step(merge_constants(model), signature), AT_ONCE)
     data = toco.packed(model, signature)
     facts = toco.facts(data, form, precision, signature)
     facts["source"] = os.path.basename(os.path.normpath(job.source))
@@ -278,14 +297,15 @@ def looped(job, precision, folder):
     def make(network, precision, samples):
         form = "loop" if network.open or network.steps else "window"  # that of one vector
         pb_path, signature = frozen_source(job._replace(network=network), form, folder)
-        signature = dict(signature, form="step")
+        signature = dict(signature, form="loop")  # each window from the zero state
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 
-    steps = window_steps(job.network, job.steps, job.source)
+    usual = job.reference.samples.steps if job.network.open else None
+    steps = window_steps(job.network, job.steps or usual, job.source)
     calibration = job.calibration if PRECISIONS[precision].calibrated else None
     parts = pieces(job.network, steps, job.source)
     return joined(finished(parts, make, precision, calibration, steps), steps,
-                  job.network.inputs[0].shape[-1])
+                  tuple(job.network.inputs[0].shape[1:]))
 
 
 def sources(job):

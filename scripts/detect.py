@@ -39,10 +39,12 @@ from kit.detection.stream import (
 from kit.page.panels import draw, figure_class
 from kit.record.files import PIECE_BYTES
 from kit.record.logs import Form, form_of, open_log, text_log
-from kit.record.readings import sampled
+from kit.record.readings import Chain, sampled
 from kit.record.steady import Steady
-from kit.record.timeline import Timeline, cut
+from kit.record.timeline import Timeline, cut, equally_spaced
 from kit.record.windows import read_scaler
+from kit.runtime.verifier import model_file
+from kit.tflite.chunk import InPieces
 
 POLL_S = 0.2
 SAVED_S = 10  # seconds at most between two states
@@ -291,19 +293,38 @@ def detect(args, scaler, model, fitted, signals, bad):
     envelope = Envelope(len(names) + 2) if args.plot else None
     watch = Watch(detector, writer(args.format, sys.stdout), True, envelope)
     parts = {"detector": detector, "timeline": timeline, "watch": watch, "place": place}
+    if chained(form):
+        parts["chain"] = Chain(goes_on=bool(args.state) or args.follow)
     files = (args.model, args.detector, args.scaler)
+    if form.sort and (args.state or args.follow):
+        raise UserError("generate.log.sort takes no %s: any row still to come may be the earliest, "
+                        "so nothing could be scored before the log ends"
+                        % ("--state" if args.state else "--follow"))
     known = bool(args.state) and os.path.exists(args.state)
     if known:
         memory.load(args.state, parts, files)
-    if args.state and chained(form):
-        raise UserError("--state goes with logs that need neither sort, duplicates, resample, fill "
-                        "nor tag_column")
-    steady, saved = Steady(timeline, bad), time.monotonic()
+    steady, saved = Steady(timeline, bad), [time.monotonic()]
 
     def save():
         if args.state:
             memory.save(args.state, parts, files)
-        watch.changed = False
+        watch.changed, saved[0] = False, time.monotonic()
+
+    def new(blocks):
+        """What is new of a log; between two blocks all that came of those before has been scored."""
+        for block in place.new(blocks, known):
+            yield block
+            place.passed(block)
+            if watch.changed or time.monotonic() - saved[0] > SAVED_S:
+                save()
+            signals.check()
+
+    def spaced(blocks):
+        """Equally spaced Blocks of a log's own."""
+        if chained(form):
+            return sampled(blocks, form, timeline, names, chain=parts["chain"])
+        steadied = (part for block in blocks for part in (steady.passed(block) if bad else [block]))
+        return equally_spaced(steadied, timeline)
 
     try:
         for log in logs(args.log, args.follow, form, signals):
@@ -311,21 +332,8 @@ def detect(args, scaler, model, fitted, signals, bad):
             check_channels(log, names, args.ignore + [
                 name for name in ignored if name in log.header])
             watch.timed = log.form.time != "none"
-            blocks = log.blocks(names, ignored + args.ignore)
-            if chained(form):
-                for block in sampled(blocks, form, timeline, names):
-                    watch.take(block)
-                    signals.check()
-                continue
-            for block in place.new(blocks, known):
-                for part in steady.passed(block) if bad else [block]:
-                    for stretch in timeline.spaced(part):
-                        watch.take(stretch)
-                place.passed(block)
-                if watch.changed or time.monotonic() - saved > SAVED_S:
-                    save()
-                    saved = time.monotonic()
-                signals.check()
+            for block in spaced(new(log.blocks(names, ignored + args.ignore))):
+                watch.take(block)
             known = False
     except Stopped:
         pass
@@ -371,7 +379,8 @@ def main(argv):
     for path in (args.model, args.detector, args.scaler):
         if not os.path.exists(path):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
-    scaler, model = read_scaler(args.scaler), step_model(args.model)
+    scaler = read_scaler(args.scaler)
+    model = InPieces(step_model(args.model), model_file(args.model)[0])  # many samples a call
     fitted = read_detector(args.detector, stem(args.model), len(scaler.channels))
     signals, bad = Signals(), BadRows() if args.bad_rows == "skip" else None
     with signals.heeded():

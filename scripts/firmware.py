@@ -8,7 +8,8 @@ in   a step file in float32, int8 or int16x8, and what train and evaluate made f
      of which a stretch becomes the self-test
 out  in the folder: detector.c, detector.h, detector_test.c, README.md (docs/on-a-device.md)
 
-Integers are equal to the .tflite's, byte for byte, as the runtime of --rounding computes them.
+Integers are equal to the .tflite's, byte for byte, as the runtime of --rounding computes them: the
+alarms are those of `detect` in that runtime.
 """
 import os
 import sys
@@ -35,9 +36,9 @@ def parse(argv):
     arguments.add_argument("-o", "--out", required=True, help="folder to write to")
     arguments.add_argument("--name", default="detector",
                            help="prefix of files and functions (default: %(default)s)")
-    arguments.add_argument("--rounding", choices=sorted(fixed.ROUNDINGS), default="tflite",
-                           help="tflite: as tflite-runtime 2.x rounds a product, and detect with "
-                           "it; tf115: as TensorFlow 1.15.5 (default: %(default)s)")
+    arguments.add_argument("--rounding", choices=sorted(fixed.ROUNDINGS),
+                           help="tflite: as tflite-runtime 2.x rounds a product; tf115: as TensorFlow "
+                           "1.15.5 (default: as the runtime here, in which evaluate and detect ran)")
     return arguments.parse_args(argv)
 
 
@@ -53,13 +54,14 @@ def main(argv):
     scaler, name = read_scaler(args.scaler), os.path.splitext(os.path.basename(args.model))[0]
     detector = read_detector(args.detector, name, len(scaler.channels))
     dtype = step.tensors[step.inputs[0]].dtype
+    model = Model(args.model, fixed.ROUNDINGS[args.rounding] if args.rounding else None)
+    rounding = fixed.rounding_of(model.runtime)
     facts = {"title": "Detector in C: network in %s, scorer in float or double" % dtype,
              "sources": ["%s, sha256 %s" % (os.path.basename(path), sha256(path))
                          for path in (args.model, args.scaler)]
              + ["the detector %s of %s" % (name, os.path.basename(args.detector))]}
-    files = source.sources(step, scaler, detector, facts, args.name, args.rounding)
+    files = source.sources(step, scaler, detector, facts, args.name, rounding)
     record = read_record(args.golden)
-    model = Model(args.model, fixed.ROUNDINGS[args.rounding])
     found = golden.golden(record.values, model, scaler, detector)
     files["README.md"] = readme.readme(step, scaler, detector, facts, found, args.name)
     test = golden.source(found, dtype != "float32", "Self-test. " + facts["title"])

@@ -2,17 +2,20 @@
 
     sh scripts/run firmware_report models/convert --record data/generate/test.csv \\
         --scaler models/train/scaler.json --detector reports/evaluate/detectors.json \\
-        --out reports/firmware
+        --keras models/train/keras_model.h5 --out reports/firmware
 
-in   a folder with step files that have a detector; a record that is replayed on every core
+in   a folder with step files that have a detector; a record that is replayed on every core; the
+     Keras file that they came from, of which emx-onnx-cgen makes C where .venv-peers has it
 out  OUT.md, the table as printed, and OUT.json, the same in numbers
 
 flash    of the least program with the detector, with what it takes of the compiler's library
 network  what of it is the network's, and that over the bytes of weights and biases
 RAM      of the state; stack at its deepest, as written to on the emulated core
 a sample instructions of the network and of all; and those of the network for each multiply-add
-alarms   `same`: every row on the core as on this PC to the bit, and alarms as `detect` has them
+alarms   `same`: every row on the core as on this PC to the bit, and alarms as `detect` has them of
+         the record's values as float
 arena    what TensorFlow Lite Micro allots for the same file; its code comes on top
+peer     the float32 network alone as C by emx-onnx-cgen, the curves of libm on top
 
 Compiled with -O2. Cores whose compiler or emulator lacks are named and left out.
 """
@@ -24,9 +27,12 @@ import tempfile
 import numpy as np
 
 from kit.base.cli import UserError, parser, progress, read_json, run, write_bytes, write_json, write_text
+from kit.bench.weights import one_lstm, write_weights
+from kit.bench.worker import Worker
 from kit.detection.stream import StreamDetector
-from kit.firmware import devices, fixed, readme, source
+from kit.firmware import devices, fixed, pieces, readme, source
 from kit.firmware.graph import read_step
+from kit.network.description import read_network
 from kit.record.records import read_record
 from kit.record.windows import read_scaler
 from kit.runtime.interpreter import Model
@@ -35,6 +41,7 @@ NAME, MEASURED = "detector", 128
 PRECISIONS = ("int8", "int16x8", "float32")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 MICRO = os.path.join(ROOT, ".venv-tflm", "bin", "python")
+PEERS = ".venv-peers"
 ARENA = ("import sys; from tflite_micro import runtime\n"
          "runtime.Interpreter.from_file(sys.argv[1]).print_allocations()")
 COLUMNS = ["core", "flash", "network", "over weights", "RAM", "stack", "network a sample",
@@ -44,16 +51,18 @@ COLUMNS = ["core", "flash", "network", "over weights", "RAM", "stack", "network 
 def main(argv):
     args = arguments(argv)
     scaler, detectors = read_scaler(args.scaler), read_json(args.detector)
-    values = read_record(args.record).values[:args.rows]
+    values = as_read(read_record(args.record).values[:args.rows])
     files = [name for name in ("step_" + precision for precision in PRECISIONS)
              if name in detectors and os.path.exists(os.path.join(args.models, name + ".tflite"))]
     if not files:
         raise UserError("%s has no step file with a detector in %s" % (args.models, args.detector))
     found = {name: report(os.path.join(args.models, name + ".tflite"), scaler, detectors[name],
-                          values, args) for name in files}
-    text = "\n".join(table(name, item) for name, item in found.items())
+                          values) for name in files}
+    peer = peer_report(args.keras, values) if args.keras else None
+    text = "\n".join([table(name, item) for name, item in found.items()]
+                     + ([peer_table(peer)] if peer else []))
     write_text(args.out + ".md", text)
-    write_json(args.out + ".json", found)
+    write_json(args.out + ".json", dict(found, peer=peer) if peer else found)
     print(text, end="")
     wrong = ["%s on %s" % (name, core) for name, item in found.items()
              for core, row in item["cores"].items() if row["alarms"] != "same"]
@@ -67,19 +76,26 @@ def arguments(argv):
     p.add_argument("--record", required=True, help="record .csv to replay")
     p.add_argument("--scaler", required=True, help="scaler.json")
     p.add_argument("--detector", required=True, help="detectors.json")
+    p.add_argument("--keras", help=".h5 of one LSTM and one Dense, for the peer")
     p.add_argument("--rows", type=int, help="replay so many rows alone (default: all)")
     p.add_argument("--out", required=True, help="path of the tables, without .md and .json")
     return p.parse_args(argv)
 
 
-def report(path, scaler, detector, values, args):
+def as_read(values):
+    """Samples as a device has them, float: of int16 numbers one in thousands would else be another."""
+    return values.astype(np.float32).astype(float)
+
+
+def report(path, scaler, detector, values):
     """What one file needs on each core, as a dict ready for JSON."""
     with open(path, "rb") as file:
         data = file.read()
     step = read_step(data, path)
+    model = Model(path)
     sources = source.sources(step, scaler, detector, {"title": "Detector", "sources": []}, NAME,
-                             "tflite")
-    wanted = StreamDetector(Model(path, fixed.ROUNDINGS["tflite"]), scaler, detector).update(values)
+                             fixed.rounding_of(model.runtime))
+    wanted = StreamDetector(model, scaler, detector).update(values)
     products = [step.tensors[op.inputs[1]].size for op in step.ops if op.kind == "FULLY_CONNECTED"]
     item = {"weight_bytes": readme.weight_bytes(step), "multiply_adds": sum(products),
             "arena_bytes": arena(path), "rows": len(values), "cores": {}, "lacking": []}
@@ -111,14 +127,51 @@ def measured(core, folder, values, item):
     whole, _ = devices.flash_and_ram(core, folder, [NAME + ".c"])
     scorer, _ = devices.flash_and_ram(core, folder, [NAME + ".c"], ["-DDETECTOR_HOOK"])
     devices.compile_for(core, folder, ["measure.c"], "measure.elf")
-    rows = np.nan_to_num(values[:MEASURED]).astype("<f4")
-    write_bytes(os.path.join(folder, "samples.bin"), rows.tobytes())
+    write_samples(folder, values)
     network, all_, stack = devices.measure(core, folder)
     return {"flash_bytes": flash, "network_flash_bytes": whole - scorer,
             "network_over_weights": round((whole - scorer) / item["weight_bytes"], 3),
             "ram_bytes": devices.state_size(core, folder), "stack_bytes": int(stack),
             "network_instructions": int(round(network)), "instructions": int(round(all_)),
             "instructions_per_multiply_add": round(network / item["multiply_adds"], 2)}
+
+
+def peer_report(path, values):
+    """What emx-onnx-cgen's C of a Keras file needs on each core; None where it is not installed."""
+    if not os.path.exists(os.path.join(ROOT, PEERS, "bin", "emx-onnx-cgen")):
+        return None
+    layers = one_lstm(read_network(path), path)
+    sizes = {"@CHANNELS@": len(layers[0].weights["kernel"]),
+             "@UNITS@": len(layers[0].weights["recurrent"])}
+    with tempfile.TemporaryDirectory() as folder:
+        devices.prepare(folder, {}, NAME)
+        write_weights(layers, os.path.join(folder, "weights.npz"))
+        with Worker(PEERS, "kit.bench.peers") as worker:
+            made = worker.ask("emx", weights=os.path.join(folder, "weights.npz"),
+                              output=os.path.join(folder, "net.c"))
+        harness = re.sub("@[A-Z]+@", lambda found: str(sizes[found.group()]), pieces.text("peer.c"))
+        write_text(os.path.join(folder, "peer.c"), harness)
+        write_samples(folder, values)
+        found = {"version": made, "cores": {}}
+        for core in progress(devices.CORES, "emx-onnx-cgen"):
+            if not devices.lacking(core):
+                found["cores"][core.name] = peer_measured(core, folder)
+    return found
+
+
+def peer_measured(core, folder):
+    """Sizes and counts of peer.c with net.c on one core."""
+    devices.compile_for(core, folder, ["peer.c", "net.c"], "measure.elf", libraries=["-lm"])
+    flash, _ = devices.flash_and_ram(core, folder, ["net.c"])
+    network, _, stack = devices.measure(core, folder)
+    return {"network_flash_bytes": flash, "stack_bytes": int(stack),
+            "network_instructions": int(round(network))}
+
+
+def write_samples(folder, values):
+    """The rows that are measured, without gaps, where measure.c reads them."""
+    rows = np.nan_to_num(values[:MEASURED]).astype("<f4")
+    write_bytes(os.path.join(folder, "samples.bin"), rows.tobytes())
 
 
 def arena(path):
@@ -148,6 +201,16 @@ def table(name, item):
             number(row["instructions"]), "%.2f" % row["instructions_per_multiply_add"],
             row["alarms"]]))
     return "\n".join(lines + [""] + ["%s.\n" % sentence for sentence in item["lacking"]])
+
+
+def peer_table(peer):
+    """The peer's table in Markdown."""
+    lines = ["## emx-onnx-cgen %s, the network alone in float32" % peer["version"], "",
+             "| core | network | stack | network a sample |", "|---|---|---|---|"]
+    for core, row in peer["cores"].items():
+        lines.append("| %s | %s | %s | %s |" % (core, number(row["network_flash_bytes"]), number(
+            row["stack_bytes"]), number(row["network_instructions"])))
+    return "\n".join(lines) + "\n"
 
 
 def number(value):

@@ -1,16 +1,17 @@
 """Fits a detector for a step model of your own: scaler and threshold from a log of normal operation.
 
-    sh scripts/run fit_detector my_step.tflite --log normal.csv --window-steps 50 --out my_detector
+    sh scripts/run fit_detector my_model.h5 --log normal.csv --window-steps 50 --out my_detector
     sh scripts/run fit_detector my_step.tflite --log normal.csv --window-steps 50 --out my_detector \\
         --python .venv-litert/bin/python
     sh scripts/run detect --log plant.csv --model my_step.tflite \\
         --detector my_detector/detectors.json --scaler my_detector/scaler.json
 
-In:  a .tflite of the step form that forecasts the next sample (`convert my_model.h5 --form step`
-     makes it), and a log of normal operation, read as --settings or the section `generate.log` of
-     --params says; rows with a label of an event count as missing. --scaler is the one that the
-     model was trained with; without it, mean and deviation of the log's first part.
-Out: detectors.json and scaler.json in --out, for `detect`.
+In:  a .tflite of the step form that forecasts the next sample, or a Keras model, of which `convert`
+     makes one, calibrated on the log's first part; and a log of normal operation, read as --settings
+     or the section `generate.log` of --params says; rows with a label of an event count as missing.
+     --scaler is the one that the model was trained with; without it, mean and deviation of the log's
+     first part.
+Out: detectors.json and scaler.json in --out, for `detect`; of a Keras model the step file as well.
 
 The first part of the log tells what is normal, the rest sets tails and the threshold. The model runs
 in this environment's runtime, or in that of --python: int8 files differ in a last step from one
@@ -23,7 +24,7 @@ import tempfile
 
 import numpy as np
 
-from kit.base.cli import UserError, counted, parser, run, write_json
+from kit.base.cli import UserError, counted, json_text, parser, run, write_together
 from kit.base.params import load_params, load_yaml
 from kit.detection import fitting
 from kit.record.records import Record, session_bounds
@@ -31,6 +32,7 @@ from kit.record.timeline import DAY_S
 from kit.record.windows import fit_scaler, model_input, read_scaler, scaler_to_json
 from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
+from kit.runtime.precisions import PRECISIONS
 from kit.runtime.runtimes import RUNTIMES
 from kit.runtime.streamed import streamed
 from kit.source.parts import UNSET, Reader, read_source
@@ -94,11 +96,28 @@ def forecasts_of(outputs, bounds, warm_up):
     return forecasts
 
 
+def step_file(path, record, scaler, precision, folder):
+    """Path of a step file: the one given, or in a folder what `convert` makes of a Keras model."""
+    if path.endswith(".tflite"):
+        return path
+    if not os.path.exists(path):
+        raise UserError("%s: no such file" % path)
+    stem = os.path.splitext(os.path.basename(path.rstrip("/")))[0]
+    made, stream = os.path.join(folder, stem + ".tflite"), os.path.join(folder, "stream.npy")
+    np.save(stream, model_input(record, scaler))
+    done = subprocess.run([sys.executable, os.path.join(KIT, "convert.py"), path, "--form", "step",
+                           "--precision", precision, "--calibration", stream, "-o", made],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["convert failed"])[-1]
+        raise UserError(said.replace("error: ", "", 1))
+    os.remove(stream)
+    print(done.stderr.strip().replace(folder + os.sep, ""), file=sys.stderr)  # its parity
+    return made
+
+
 def check_model(path, channels):
     """UserError unless the file is a step model that forecasts so many channels."""
-    if not path.endswith(".tflite"):
-        raise UserError("%s: a .tflite of the step form is needed; `sh scripts/run convert %s --form "
-                        "step -o my_step.tflite` makes it of a Keras file" % (path, path))
     model = Model(path)
     if not FORMS[model.form].streams:
         raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
@@ -109,9 +128,8 @@ def check_model(path, channels):
 
 
 def fit(model, record, scaler, interval_s, window_steps, options, python):
-    """(detector, scaler, name of the runtime)."""
+    """(detector, name of the runtime)."""
     normal, rest = halves(record)
-    scaler = scaler or fit_scaler(normal)
     bounds = session_bounds(rest.session, len(rest.time))
     filled = model_input(rest, scaler)
     outputs, runtime = outputs_of(model, filled, bounds, python)
@@ -128,15 +146,17 @@ def fit(model, record, scaler, interval_s, window_steps, options, python):
     detector, _ = fitting.fit(
         samples, forecasts, fitting.fit_normal(scaler.standardise(normal.values), filled, options),
         options, rate, starts=[start for start, _ in bounds])
-    return dict(detector, warm_up_samples=window_steps, interval_s=interval_s), scaler, runtime
+    return dict(detector, warm_up_samples=window_steps, interval_s=interval_s), runtime
 
 
 def arguments(argv):
     p = parser(__doc__)
-    p.add_argument("model", help="step model (.tflite)")
+    p.add_argument("model", help="step model (.tflite), or a Keras model")
     p.add_argument("--log", required=True, help="file or folder of normal operation")
     p.add_argument("--window-steps", type=int, required=True,
                    help="samples before the first forecast is trusted: what the model was trained on")
+    p.add_argument("--precision", choices=list(PRECISIONS), default="int8",
+                   help="of the step file of a Keras model (default: %(default)s)")
     p.add_argument("--scaler", help="scaler.json of the model's training")
     p.add_argument("--params", default="params.yaml", help="for the section evaluate, and generate.log")
     p.add_argument("--settings", help="a section generate.log of its own (.yaml)")
@@ -152,16 +172,22 @@ def main(argv):
     params = load_params(args.params)
     settings = load_yaml(args.settings) if args.settings else params["generate"]["log"]
     record, interval_s = read_normal(args.log, settings, args.window_steps)
-    scaler = read_scaler(args.scaler) if args.scaler else None
-    check_model(args.model, len(record.channels))
-    if scaler and scaler.channels != record.channels:
+    scaler = read_scaler(args.scaler) if args.scaler else fit_scaler(halves(record)[0])
+    if scaler.channels != record.channels:
         raise UserError("%s has the channels %s, and the log has %s" % (
             args.scaler, ", ".join(scaler.channels), ", ".join(record.channels)))
-    detector, scaler, runtime = fit(args.model, record, scaler, interval_s, args.window_steps,
-                                    params["evaluate"], args.python)
-    name = os.path.splitext(os.path.basename(args.model))[0]
-    write_json(os.path.join(args.out, "detectors.json"), {name: detector})
-    write_json(os.path.join(args.out, "scaler.json"), scaler_to_json(scaler))
+    with tempfile.TemporaryDirectory() as folder:
+        model = step_file(args.model, halves(record)[0], scaler, args.precision, folder)
+        check_model(model, len(record.channels))
+        detector, runtime = fit(model, record, scaler, interval_s, args.window_steps,
+                                params["evaluate"], args.python)
+        name = os.path.splitext(os.path.basename(model))[0]
+        written = {"detectors.json": json_text({name: detector}),
+                   "scaler.json": json_text(scaler_to_json(scaler))}
+        for made in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, made), "rb") as file:
+                written[made] = file.read()
+    write_together({os.path.join(args.out, made): content for made, content in written.items()})
     print("%s: threshold %.3g for %g false alarms a day, fitted with %s on %s of normal operation"
           % (name, detector["threshold"], params["evaluate"]["false_alarms_per_day"],
              RUNTIMES[runtime].name, counted(len(record.time), "sample")))

@@ -27,6 +27,7 @@ from kit.rebuild.clones import change_params, clone_head, repro
 
 METRICS = os.path.join("reports", "evaluate", "metrics.json")
 ENSEMBLES = ("keras", "step_float32", "step_int8", "linear_model", "without_model")
+INTEGERS = ("step_int8", "step_int16x8")
 ALONE = ("residual_alone", "plane_alone", "level_alone")
 ALARMING = ("step_int8", "without_model", "residual_alone", "pca_residual", "global_max_z")
 ERRORS = ("forecast_mean_abs_error", "last_sample_mean_abs_error")
@@ -134,14 +135,20 @@ def error_ratio(values):
 
 
 def costs(found):
-    """What int8 costs: a line with the relative change of each record, and their mean."""
-    relative = {name: values["metrics"]["step_int8"]["vus_pr"]
-                / values["metrics"]["step_float32"]["vus_pr"] - 1 for name, values in found.items()
-                if {"step_int8", "step_float32"} <= set(values["metrics"])}
-    heads = ["step_int8 against step_float32"] + list(relative) + ["mean"]
-    values = list(relative.values())
-    return aligned([heads, ["VUS-PR, %"] + ["%+.1f" % (100 * value)
-                                            for value in values + [mean(values)]]])
+    """What integers cost: a line per precision with the relative change of each record, their mean."""
+    names = [name for name, values in found.items() if "step_float32" in values["metrics"]]
+    rows = []
+    for precision in INTEGERS:
+        changes = [change(found[name]["metrics"], precision) for name in names]
+        rows.append([precision] + [shown(value, "%+.1f") for value in changes + [mean(changes)]])
+    return aligned([["VUS-PR against step_float32, %"] + names + ["mean"]] + rows)
+
+
+def change(metrics, name):
+    """Change of VUS-PR in per cent from step_float32 to a file; None without it."""
+    if name not in metrics:
+        return None
+    return 100 * (metrics[name]["vus_pr"] / metrics["step_float32"]["vus_pr"] - 1)
 
 
 def alarms(found):
@@ -179,17 +186,24 @@ def mean(values):
 
 def run_all(path, out):
     """Run the pipeline on every record; what is done is written after each, for it takes long."""
-    found, places = {}, folders(path)
+    found, places, refused = {}, folders(path), []
     base = tempfile.mkdtemp(prefix="records-")
     try:
         for number, (name, folder) in enumerate(places.items(), 1):
             print("%s, %d of %s: the whole pipeline, some minutes"
                   % (name, number, counted(len(places), "record")), file=sys.stderr, flush=True)
-            found[name] = metrics_of(os.path.abspath(folder), base)
-            shutil.rmtree(os.path.join(base, name))
-            write_json(out, found)
+            try:
+                found[name] = metrics_of(os.path.abspath(folder), base)
+                write_json(out, found)
+            except UserError as error:  # hours of the others are not to be lost
+                print("%s: %s" % (name, error), file=sys.stderr, flush=True)
+                refused.append(name)
+            shutil.rmtree(os.path.join(base, name), ignore_errors=True)
     finally:
         shutil.rmtree(base)
+    if refused:
+        print("\n".join(tables(found)) if found else "")
+        raise UserError("no result of %s; the tables are of the others" % ", ".join(refused))
     return found
 
 

@@ -352,7 +352,13 @@ def runtimes(path):
                            for name, found in row["runtimes"].items()}) for row in table]
     says = ["%s, %s: %s" % (row["file"], name, found["says"]) for row in table
             for name, found in row["runtimes"].items() if found.get("says")]
-    return {"columns": list(table[0]["runtimes"]) if table else [], "rows": rows, "says": says}
+    decisions = [("%s, %s" % (row["file"], name), dict(
+        found["decisions"].get("to_keras") or found["decisions"]["to_first"],
+        nearest_score=found["decisions"]["margin"],
+        largest_difference=found["decisions"]["largest_difference"])) for row in table
+        for name, found in row["runtimes"].items() if found.get("decisions")]
+    return {"columns": list(table[0]["runtimes"]) if table else [], "rows": rows, "says": says,
+            "decisions": decisions, "decision_columns": list(decisions[0][1]) if decisions else []}
 
 
 # ---- pictures of the record --------------------------------------------------------------------

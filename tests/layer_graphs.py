@@ -1,8 +1,11 @@
-"""One layer, or a few, as Keras' files describe them; their graphs, run in TensorFlow."""
+"""Layers as Keras' files describe them, one or a few; their graphs, run in TensorFlow."""
 import numpy as np
 
 from kit.network.description import Input, Network, Node, path_of, shapes
 from kit.network.kinds import KINDS
+
+C, T = 3, 6
+SEQ = dict(return_sequences=True)
 
 
 def read(kind, arrays=(), **config):
@@ -12,6 +15,22 @@ def read(kind, arrays=(), **config):
 
 def random(*shape, seed=0):
     return np.random.Generator(np.random.PCG64(seed)).standard_normal(shape, np.float32)
+
+
+def lstm(units=4, inputs=C, **config):
+    arrays = [random(inputs, 4 * units), random(units, 4 * units), random(4 * units)]
+    return read("LSTM", arrays, **dict(dict(units=units, activation="tanh",
+                                            recurrent_activation="sigmoid"), **config))
+
+
+def dense(inputs, units=2):
+    return read("Dense", [random(inputs, units)], units=units, activation="linear")
+
+
+def both(merge_mode="concat", **config):
+    inner = {"class_name": "LSTM", "config": dict(units=4, activation="tanh", **config)}
+    arrays = [random(C, 16), random(4, 16), random(16)] * 2
+    return read("Bidirectional", arrays, layer=inner, merge_mode=merge_mode)
 
 
 def shape_of(layer, *given):

@@ -50,6 +50,16 @@ def record(channels):
     return values.astype(np.float32).astype(float)  # as a device reads them
 
 
+def write_record(path, values):
+    """A record .csv of values (n, C), a row a minute, as `generate` writes it."""
+    times = np.datetime64("2020-01-01T00:00:00") + 60 * np.arange(len(values)).astype("timedelta64[s]")
+    with open(path, "w") as file:
+        file.write("time,%s\n" % ",".join("c%d" % c for c in range(values.shape[1])))
+        for when, row in zip(times, values):
+            cells = ["" if np.isnan(value) else repr(value) for value in row]
+            file.write("%sZ,%s\n" % (when, ",".join(cells)))
+
+
 class Machine:
     """A step model with its scaler, its fitted detector, and its C source."""
 

@@ -167,3 +167,14 @@ def bare(dtype, units=3, seed=4):
 MODELS = {"lstm": lstm, "lstm_per_unit": lambda dtype: lstm(dtype, per_unit=True, units=6),
           "lstm_odd": lambda dtype: lstm(dtype, channels=1, units=1, seed=9), "gru": gru,
           "rnn": rnn, "bare": bare}
+ENDS = {"lstm": (["sample", "state_0_h", "state_0_c"], ["output", "next_state_0_h", "next_state_0_c"]),
+        "gru": (["sample", "state_0_h"], ["output", "next_state_0_h"]),
+        "rnn": (["sample", "state_0_h"], ["output", "next_state_0_h"]),
+        "bare": (["sample", "state_0_h"], ["next_state_0_h", "next_state_0_h"])}
+
+
+def signature(kind):
+    """What freeze would say of the ends of a step file."""
+    return {end: [{"name": name, "role": "state" if number else "data"}
+                  for number, name in enumerate(names)]
+            for end, names in zip(("inputs", "outputs"), ENDS[kind])}

@@ -1,4 +1,5 @@
 """The convert script: what it writes, what it refuses, and that its claims are true of the file."""
+import ctypes
 import hashlib
 import json
 import os
@@ -259,6 +260,7 @@ def test_lost_weights_are_noticed(folder, tmp_path, monkeypatch):
     ("window_float32.tflite", ["--c-array", "x.h", "--window-steps", "6"], "writes the step form"),
     ("all", ["--form", "all", "--c-array", "x.h"], "--c-array writes one step file"),
     ("step_float32.h5", [], "must end in .tflite"),
+    ("step_float32.tflite", ["--c-golden"], "goes into the header that --c-array"),
 ])
 def test_mistakes_get_one_sentence(folder, tmp_path, monkeypatch, name, more, said):
     monkeypatch.chdir(str(folder))
@@ -337,23 +339,6 @@ def test_a_folder_of_graphs_serves_each_form_with_its_own_and_says_the_length(fo
         convert.main([graphs, "--keras", source, "-o", str(tmp_path / "fused_float32.tflite")])
 
 
-def test_converter_that_aborts_costs_one_sentence(tmp_path):
-    """toco ends the process on a failed check; here a product whose sides do not fit."""
-    from kit.tf.tf115 import tf
-    from kit.tflite import toco
-
-    graph = tf.Graph()
-    with graph.as_default():
-        x = tf.compat.v1.placeholder(tf.float32, (1, 28), name="x")
-        moved = tf.reshape(tf.nn.relu(x), (7, 4)) * tf.constant([1.0, 2, 3, 4])
-        tf.identity(moved, name="y")
-    path = tmp_path / "odd.pb"
-    path.write_bytes(graph.as_graph_def().SerializeToString())
-    with pytest.raises(UserError, match="converter refuses this graph: Check failed"):
-        toco.converted(str(path), {"inputs": [{"name": "x", "shape": [1, 28]}],
-                                     "outputs": [{"name": "y"}]})
-
-
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler here")
 def test_header_compiles_and_holds_the_file(folder, tmp_path):
     out, header = tmp_path / "step_int8.tflite", tmp_path / "my-model.h"
@@ -367,6 +352,48 @@ def test_header_compiles_and_holds_the_file(folder, tmp_path):
                    cwd=str(tmp_path), check=True)
     said = subprocess.run([str(tmp_path / "main")], stdout=subprocess.PIPE, check=True).stdout
     assert said == out.read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler here")
+@pytest.mark.parametrize("precision", ["int8", "int16x8", "float32"])
+def test_the_headers_golden_stream_proves_an_interpreter_in_one_call(folder, tmp_path, precision):
+    from kit.runtime.interpreter import Model
+
+    out = tmp_path / ("step_%s.tflite" % precision)
+    run(folder, out, "--calibration", str(folder / "stream.npy"), "--c-golden",
+        "--c-array", str(tmp_path / "m.h"))
+    golden = json.loads((tmp_path / ("step_%s.golden.json" % precision)).read_text())
+    (tmp_path / "m.c").write_text(
+        '#include "m.h"\nuint32_t wanted(void) { return M_GOLDEN_CRC32; }\nuint32_t run(void '
+        '(*step)(const T *, T *), void (*reset)(void), const T *(*state)(int)) '
+        '{ return m_golden_crc32(step, reset, state); }\n')
+    subprocess.run(["cc", "-std=c99", "-shared", "-fPIC", "m.c", "-o", "m.so", "-DT=%s" % {
+        "float32": "float"}.get(golden["type"], golden["type"] + "_t")], cwd=str(tmp_path), check=True)
+    library, model = ctypes.CDLL(str(tmp_path / "m.so")), Model(str(out))
+    library.run.restype = library.wanted.restype = ctypes.c_uint32
+    assert library.wanted() == golden["crc32"] == in_c(library, model, golden["type"])
+    keep, model.reset = model.reset, lambda: None  # one that does not forget at a reset
+    assert in_c(library, model, golden["type"]) != golden["crc32"]
+    model.reset = keep
+
+
+def in_c(library, model, dtype):
+    """What the function of the header makes of a Model that it calls sample by sample."""
+    pointer = ctypes.POINTER(np.ctypeslib.as_ctypes_type(np.dtype(dtype)))
+
+    def step(sample, output):
+        given = np.ctypeslib.as_array(sample, (CHANNELS,))[None]
+        found = model.stream(model.inputs[0].dequantized(given))
+        np.ctypeslib.as_array(output, (CHANNELS,))[:] = model.outputs[0].quantized(found)[0]
+
+    def state(number):
+        held[:] = [np.ascontiguousarray(value) for value in model.state]
+        return held[number].ctypes.data
+
+    held = []
+    return library.run(
+        ctypes.CFUNCTYPE(None, pointer, pointer)(step), ctypes.CFUNCTYPE(None)(
+            lambda: model.reset()), ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int)(state))
 
 
 def test_same_bytes_from_processes_that_hash_differently(folder, tmp_path):

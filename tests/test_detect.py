@@ -15,6 +15,11 @@ from conftest import ROOT
 import detect
 from detect import Signals
 from kit.base.cli import UserError
+from kit.detection.fitted import read_detector
+from kit.detection.stream import StreamDetector
+from kit.record.records import read_record
+from kit.record.windows import read_scaler
+from kit.runtime.interpreter import Model
 from toy import FITTED, LargestResidual, Persistence
 
 SCRIPT = os.path.join(ROOT, "scripts", "detect.py")
@@ -318,8 +323,54 @@ def test_an_uneven_log_is_resampled_as_the_settings_say(kit, capsys):
         "2021-03-01T00:%02d:%02d,%d,0\n" % (second // 60, second % 60, 17 if second > 400 else 10)
         for second in range(0, 600, 7)))
     assert said(capsys, "--settings", "s.json")[0][:4] == ["begin", "7", "", "2021-03-01T00:07:00Z"]
-    with pytest.raises(UserError, match="--state goes with logs that need neither sort"):
-        said(capsys, "--settings", "s.json", "--state", "x.json")
+
+
+@pytest.mark.parametrize("settings", [
+    {"duplicates": "first"}, {"duplicates": "mean"}, {"resample": 60, "resample_by": "hold"},
+    {"resample": 60, "resample_by": "mean", "duplicates": "last"},
+    {"resample": 60, "resample_by": "linear", "duplicates": "last"},
+    {"fill": {"a": "hold"}, "duplicates": "last"}, {"fill": {"a": "linear"}, "duplicates": "last"},
+    {"tag_column": "tag", "value_column": "value"}])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_log_in_pieces_that_is_merged_resampled_or_filled_gives_the_alarms_of_the_whole(
+        kit, capsys, settings, seed):
+    """However it is cut, also between two rows of one time, and with gaps that begin a session."""
+    rng = np.random.RandomState(seed)
+    settings = dict({"fill": {"b": "hold"}}, **settings)
+    (kit / "s.json").write_text(json.dumps(settings))
+    steps = rng.choice([0, 60, 60, 60, 120, 900] if "resample" not in settings
+                       else [0, 7, 23, 60, 100, 900], 160)
+    header, lines = "time,a,b\n", []
+    for second in np.cumsum(steps):
+        when = str(np.datetime64("2021-03-01T00:00:00") + int(second)) + "Z"
+        a, b = (17 if rng.rand() < 0.3 else 10), rng.randint(2)
+        cell = "" if rng.rand() < 0.2 else "%d" % a
+        lines.append("%s,%s,%d\n" % (when, cell, b))
+    if "tag_column" in settings:
+        header, seconds = "time,tag,value\n", np.flatnonzero(rng.rand(200) < 0.8) * 60
+        lines = ["%sZ,%s,%d\n" % (np.datetime64("2021-03-01T00:00:00") + int(second), tag, value)
+                 for second in seconds for tag, value in (
+                     ("a", 17 if rng.rand() < 0.3 else 10), ("b", 0))]
+    last = np.datetime64(lines[-1].split("Z")[0])
+    for row in range(1, 300):  # quiet ones, for the last rows wait for what may belong to them
+        lines += ["%sZ,%s\n" % (last + 60 * row, cells) for cells in (
+            ["a,10", "b,0"] if "tag_column" in settings else ["10,0"])]
+    (kit / "plant.csv").write_text(header + "".join(lines))
+    more = ("--settings", "s.json")
+    whole = said(capsys, *more)
+    assert len(whole) > 4
+    found, edges = [], sorted(rng.randint(4, len(lines), 4)) + [len(lines)]
+    for edge in edges:
+        (kit / "plant.csv").write_text(header + "".join(lines[:edge]))
+        found += said(capsys, "--state", "s", *more)
+    assert found == whole
+
+
+def test_a_log_that_has_to_be_sorted_takes_no_state(kit, capsys):
+    (kit / "s.json").write_text('{"sort": true}')
+    for option in (["--state", "x.json"], ["--follow"]):
+        with pytest.raises(UserError, match="sort takes no %s: any row still to come" % option[0]):
+            said(capsys, "--settings", "s.json", *option)
 
 
 def test_every_alarm_of_a_long_log_is_in_the_picture(kit, capsys, monkeypatch):
@@ -347,9 +398,11 @@ run train --train $D/train.csv --validation $D/validation.csv --model $M/train/k
     --scaler $M/train/scaler.json --history $M/train/history.csv
 run freeze $M/train/keras_model.h5 --form window --form step --window-steps 12 \\
     --windows $D/validation.csv --scaler $M/train/scaler.json --out $M/freeze
-run convert $M/freeze/step.pb --form step --precision int8 --keras $M/train/keras_model.h5 \\
-    --calibration $D/train.csv --validation $D/validation.csv --scaler $M/train/scaler.json \\
-    --output $M/convert/step_int8.tflite
+for precision in int8 int16x8; do
+    run convert $M/freeze/step.pb --form step --precision $precision \\
+        --keras $M/train/keras_model.h5 --calibration $D/train.csv --validation $D/validation.csv \\
+        --scaler $M/train/scaler.json --output $M/convert/step_$precision.tflite
+done
 run evaluate --train $D/train.csv --validation $D/validation.csv --test $D/test.csv \\
     --events $D/events.csv --scaler $M/train/scaler.json --history $M/train/history.csv \\
     --keras $M/train/keras_model.h5 --frozen $M/freeze/window.pb --tflite $M/convert \\
@@ -359,7 +412,7 @@ run evaluate --train $D/train.csv --validation $D/validation.csv --test $D/test.
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A folder in which the stages ran on the smoke parameters, with one .tflite file."""
+    """A folder in which the stages ran on the smoke parameters, with two .tflite files."""
     folder = tmp_path_factory.mktemp("built")
     with open(os.path.join(ROOT, "tests", "smoke.yaml")) as file:
         (folder / "params.yaml").write_text(file.read())
@@ -388,13 +441,30 @@ def alarms_of(text):
 
 
 @pytest.mark.slow
-def test_alarms_on_the_test_part_are_those_of_evaluate(built):
+@pytest.mark.parametrize("name", ["step_int8", "step_int16x8"])
+def test_alarms_on_the_test_part_are_those_of_evaluate(built, name):
     with open(str(built / "reports" / "evaluate" / "alarms.csv")) as file:
         expected = [[int(row["start"]), int(row["end"]), float(row["peak_score"])]
-                    for row in csv.DictReader(file) if row["detector"] == "step_int8"]
+                    for row in csv.DictReader(file) if row["detector"] == name]
     assert expected
-    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv"], built)
+    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv",
+                 "--model", "models/convert/%s.tflite" % name], built)
     assert alarms_of(found) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["step_int8", "step_int16x8"])
+def test_in_pieces_the_scores_have_the_bytes_of_the_step_file_alone(built, name):
+    path = str(built / "models" / "convert" / (name + ".tflite"))
+    scaler = read_scaler(str(built / "models" / "train" / "scaler.json"))
+    detector = read_detector(str(built / "reports" / "evaluate" / "detectors.json"), name,
+                             len(scaler.channels))
+    values = read_record(str(built / "data" / "generate" / "test.csv")).values
+    model = detect.step_model(path)
+    assert model.in_pieces
+    whole, alone = (StreamDetector(one, scaler, detector).update(values).tobytes()
+                    for one in (model, Model(path)))
+    assert whole == alone
 
 
 @pytest.mark.slow
@@ -506,3 +576,23 @@ def test_a_detector_of_ones_own_is_fitted_with_the_runtime_that_will_decide(buil
                        "--detector", str(tmp_path / "theirs" / "detectors.json"),
                        "--scaler", str(tmp_path / "theirs" / "scaler.json")), built)
     assert any(row[0] == "begin" for row in rows(found))
+
+
+@pytest.mark.slow
+def test_a_detector_of_a_keras_model_comes_with_its_step_file(built, tmp_path):
+    out = str(tmp_path / "mine")
+    command = ["sh", os.path.join(ROOT, "scripts", "run"), "fit_detector", "models/train/keras_model.h5",
+               "--log", "data/generate/train.csv", "--window-steps", "12", "--out", out]
+    run(command, built)
+    assert sorted(os.listdir(out)) == ["detectors.json", "keras_model.golden.json", "keras_model.json",
+                                       "keras_model.tflite", "scaler.json"]
+    found = run([sys.executable, SCRIPT, "--log", "data/generate/test.csv", "--model",
+                 os.path.join(out, "keras_model.tflite"), "--detector",
+                 os.path.join(out, "detectors.json"), "--scaler", os.path.join(out, "scaler.json")],
+                built)
+    assert alarms_of(found)
+    (tmp_path / "no.h5").write_bytes(b"nothing")
+    done = subprocess.run(command[:3] + [str(tmp_path / "no.h5")] + command[4:-1] + [str(
+        tmp_path / "none")], cwd=str(built), stderr=subprocess.PIPE, universal_newlines=True)
+    assert done.returncode and done.stderr.count("error:") == 1 and "no.h5" in done.stderr
+    assert not (tmp_path / "none").exists()

@@ -20,7 +20,7 @@ ELSEWHERE = {
     "make all": ".ci/run, in a clone", "make test": ".ci/run", "make runtimes": ".ci/run",
     "sh scripts/run test tests/f": "make test",  # faults, fuzz
     "make bench": "test_bench.py has its parts", "make soak": "test_endurance.py has a short one",
-    "make firmware-report": "firmware/test_devices.py has its parts",
+    "make firmware-report": "test_firmware_report.py has it of small files",
     "make audit": "needs a network; test_audit.py has a fake one",
     "dvc exp run --queue": "test_pipeline.py", "dvc queue start": "test_pipeline.py",
     "dvc remote add": "test_remote.py", "dvc push": "test_remote.py", "dvc pull": "test_remote.py",

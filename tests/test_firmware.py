@@ -2,12 +2,11 @@
 import os
 import subprocess
 
-import numpy as np
 import pytest
 
 import firmware
 from kit.base.cli import UserError, write_bytes, write_json
-from machines import NAME, WARNINGS, machine, needs, record
+from machines import NAME, WARNINGS, machine, needs, record, write_record
 
 
 @pytest.fixture
@@ -19,12 +18,7 @@ def inputs(tmp_path):
     write_json(str(tmp_path / "scaler.json"), {
         "channels": probe.scaler.channels, "mean": list(probe.scaler.mean),
         "std": list(probe.scaler.std)})
-    times = np.datetime64("2020-01-01T00:00:00") + 60 * np.arange(700).astype("timedelta64[s]")
-    with open(str(tmp_path / "test.csv"), "w") as file:
-        file.write("time,c0,c1,c2\n")
-        for when, row in zip(times, record(3)):
-            cells = ["" if np.isnan(value) else repr(value) for value in row]
-            file.write("%sZ,%s\n" % (when, ",".join(cells)))
+    write_record(str(tmp_path / "test.csv"), record(3))
     return [str(tmp_path / "step_int8.tflite"), "--scaler", str(tmp_path / "scaler.json"),
             "--detector", str(tmp_path / "detectors.json"), "--golden", str(tmp_path / "test.csv"),
             "-o", str(tmp_path / "out"), "--name", NAME]

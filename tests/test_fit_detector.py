@@ -39,17 +39,18 @@ def test_the_threshold_comes_from_what_the_scaler_has_not_seen(monkeypatch):
         np.zeros(samples.shape, np.float32), "none"))
     options = {"false_alarms_per_day": 1, "regimes": 1, "pca_variance": 0.9, "fading": 0.9,
                "time_constants": [3], "energy_time_constants": [8], "time_scales": [8]}
-    detector, scaler, _ = fit_detector.fit("m.tflite", record, None, 60.0, 12, options, None)
+    scaler = fit_detector.fit_scaler(fit_detector.halves(record)[0])
+    detector, _ = fit_detector.fit("m.tflite", record, scaler, 60.0, 12, options, None)
     np.testing.assert_allclose(scaler.mean, values[:2000].mean(0))
     assert (detector["warm_up_samples"], detector["interval_s"]) == (12, 60.0)
     assert 1 < detector["threshold"] < 6
     with pytest.raises(UserError, match="samples after the warm-up are too few"):
         fit_detector.fit("m.tflite", Record(record.time[:400], ["a", "b"], values[:400],
-                                            np.zeros(400, int)), None, 60.0, 12, options, None)
+                                            np.zeros(400, int)), scaler, 60.0, 12, options, None)
 
 
 def test_what_is_no_step_model_is_refused(tmp_path):
-    with pytest.raises(UserError, match="m.h5: a .tflite of the step form is needed; .*convert m.h5"):
-        fit_detector.check_model("m.h5", 2)
+    with pytest.raises(UserError, match="m.h5: no such file"):
+        fit_detector.step_file("m.h5", None, None, "int8", str(tmp_path))
     with pytest.raises(UserError, match="nowhere"):
         fit_detector.outputs_of("m.tflite", np.zeros((1, 1)), [(0, 1)], str(tmp_path / "nowhere"))

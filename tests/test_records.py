@@ -52,13 +52,15 @@ def test_a_record_changes_the_parameters_that_there_are(capsys):
 
 
 def test_tables_worked():
-    lines = records.tables({"one": result(0.5, 1.5, step_int8=0.4), "two": result(0.7, 2.0)})
+    lines = records.tables({"one": result(0.5, 1.5, step_int8=0.4, step_int16x8=0.5),
+                            "two": result(0.7, 2.0)})
     assert lines[1].split() == ["one", "0.500", "0.500", "0.400", "0.500", "0.500", "0.500", "0.500",
                                 "0.500", "0.500", "pca_residual", "0.500", "–"]
     assert lines[3].split()[:4] == ["mean", "0.600", "0.600", "0.550"]
-    assert lines[6].split() == ["VUS-PR,", "%", "-20.0", "+0.0", "-10.0"]
-    assert lines[9].split() == ["one", "3.00", "3.00", "3.00", "3.00", "3.00", "0.5"]
-    assert lines[11].split()[:7] == ["at", "most", "three", "times", "1", "of", "2"]
+    assert lines[6].split() == ["step_int8", "-20.0", "+0.0", "-10.0"]
+    assert lines[7].split() == ["step_int16x8", "+0.0", "–", "+0.0"]
+    assert lines[10].split() == ["one", "3.00", "3.00", "3.00", "3.00", "3.00", "0.5"]
+    assert lines[12].split()[:7] == ["at", "most", "three", "times", "1", "of", "2"]
 
 
 def test_error_ratio_worked():
@@ -82,3 +84,20 @@ def test_either_a_folder_or_what_an_earlier_run_wrote(capsys):
     with pytest.raises(SystemExit):
         records.arguments([])
     assert "give a folder of records" in capsys.readouterr().err
+
+
+def test_a_record_that_fails_takes_no_other_with_it(tmp_path, monkeypatch, capsys):
+    for name in "abc":
+        folder(tmp_path / name, "params.yaml", "log.csv")
+
+    def metrics_of(place, base):
+        if place.endswith("b"):
+            raise UserError("no int8")
+        return result(0.5, 1.5)
+
+    monkeypatch.setattr(records, "metrics_of", metrics_of)
+    with pytest.raises(UserError, match="no result of b; the tables are of the others"):
+        records.main([str(tmp_path), "--out", str(tmp_path / "records.json")])
+    out, errors = capsys.readouterr()
+    assert "\na " in out and "\nc " in out and "b: no int8" in errors
+    assert sorted(records.read_json(str(tmp_path / "records.json"))) == ["a", "c"]

@@ -300,13 +300,30 @@ def test_what_evaluate_did_not_write_is_left_out_with_a_sentence(tmp_path):
         assert sentence in text
 
 
+def test_an_int16x8_file_has_its_rows(tmp_path):
+    write_inputs(tmp_path)
+    (tmp_path / "convert" / "step_int16x8.tflite").write_bytes(b"step_int16x8")
+    (tmp_path / "convert" / "step_int16x8.json").write_text(json.dumps(
+        model("step", "int16x8", 22848)))
+    parity = json.loads((tmp_path / "evaluate" / "parity.json").read_text())
+    parity["step_int16x8"] = dict(parity["step_int8"], alarms_same=7, alarms_gained=1, alarms_lost=0)
+    (tmp_path / "evaluate" / "parity.json").write_text(json.dumps(parity))
+    found = [row for row in make(tmp_path).rows if row and row[0].startswith("step_int16x8")]
+    assert any("22,848" in row for row in found)
+    assert any(row[-3:] == ["7", "1", "0"] for row in found)
+
+
 def test_a_table_of_runtimes_is_shown_when_given(folder, page):
     (folder / "runtimes.json").write_text(json.dumps([{"file": "step_int8.tflite", "runtimes": {
         "tf 1.15.5": {"status": "ok", "max_of_std": 0.0},
-        "litert": {"status": "ok", "max_of_std": 0.081},
+        "litert": {"status": "ok", "max_of_std": 0.081, "decisions": {
+            "to_first": {"alarms_same": 4, "alarms_gained": 0, "alarms_lost": 1}, "to_keras": {
+                "alarms_same": 5, "alarms_gained": 2, "alarms_lost": 0}, "margin": 0.003,
+            "largest_difference": 0.04}},
         "tflm": {"status": "refused", "says": "node->inputs->size != 24"}}}]))
     shown = make(folder, "--runtimes", str(folder / "runtimes.json"))
     assert ["step_int8.tflite", "0", "0.081", "refused"] in shown.rows
+    assert ["step_int8.tflite, litert", "5", "2", "0", "0.003", "0.04"] in shown.rows
     assert "step_int8.tflite, tflm: node->inputs->size != 24" in shown.text
     assert "make runtimes" in page.text and "make runtimes" not in shown.text
 

@@ -51,6 +51,13 @@ def test_columns_are_aligned_and_fit_a_terminal():
         line for line in lines if line.startswith("  step_int8")]
 
 
+def test_an_int16x8_file_stands_among_the_models_with_its_bytes():
+    metrics = dict(METRICS, step_int16x8=METRICS["step_int8"])
+    lines = {line.split()[0]: line.split() for line in results.table(metrics, {"step_int16x8": 22848})}
+    assert lines["step_int16x8"][-1] == "22,848"
+    assert list(lines).index("step_int16x8") < list(lines).index("baselines")
+
+
 def test_without_labels_the_table_shows_what_there_is():
     metrics = {"keras": {"alarms_per_day": 0.5, "score_median": 0.25}}
     assert [line.split() for line in results.table(metrics, {})] == [

@@ -1,6 +1,7 @@
 """The train stage: it learns, it repeats to the byte, and it stamps no time."""
 import os
 import time
+import types
 
 import numpy as np
 import pytest
@@ -71,6 +72,16 @@ def test_the_model_takes_any_length_and_holds_no_optimizer(runs):
     assert model.predict(np.zeros((1, 3, 2))).shape == model.predict(np.zeros((1, 9, 2))).shape
     with h5py.File(str(runs / "one" / "keras_model.h5"), "r") as file:
         assert "optimizer_weights" not in file
+
+
+def test_errors_are_of_every_window(monkeypatch):
+    """Every other sample of an alternating record would be forecast without an error, or with all."""
+    monkeypatch.setattr(train, "PREDICTED", 3)
+    samples = np.tile([[1.0], [3.0]], (6, 1))
+    ones = types.SimpleNamespace(predict=lambda windows: np.ones((len(windows), 1)))
+    windows, wanted = train.windows_and_next(samples, 4)
+    assert train.errors(ones, windows, wanted) == (1.0, 2.0)
+    assert train.errors(ones, windows[::2], wanted[::2]) == (0.0, 2.0)
 
 
 def test_a_model_worse_than_its_last_sample_is_said(capsys):

@@ -93,6 +93,7 @@ ZOO = {
     "lstm_implementation_2": (ALL, lambda: sequential(lstm(implementation=2), dense())),
     "lstm_v2": (ALL, lambda: sequential(v2("LSTM")(5), dense())),
     "lstm_stateful": (ALL, lambda: stateful()),
+    "lstm_time_major": (ALL, lambda: sequential(lstm(time_major=True), dense())),
     "lstm_unrolled": (ALL, lambda: sequential(lstm(unroll=True), dense())),
     "stack_2": (ALL, lambda: sequential(lstm(4, **SEQ), lstm(5), dense())),
     "stack_2_same": (ALL, lambda: sequential(lstm(4, **SEQ), lstm(4), dense())),
@@ -195,6 +196,14 @@ def graph(build, *shapes, dtype=None):
     return tf.keras.Model(inputs, build(*inputs))
 
 
+def masked_attention(kind, x):
+    """Query and value with masks of their own."""
+    first, second = (layer("Masking", value)(x) for value in (0.0, -1.0))
+    query = lstm(4, **SEQ)(first)
+    found = layer(kind)([query, gru(4, **SEQ)(second)])
+    return gru(3)(layer("Concatenate")([found, query]))
+
+
 def layer(name, *args, **options):
     return getattr(layers(), name)(*args, **options)
 
@@ -261,6 +270,9 @@ SEVERAL = {
         [lstm(4, **SEQ)(x), dense(4)(x)]), (T, C))),
     "attention_additive": (NO_STEP, lambda: graph(lambda x: layer("AdditiveAttention")(
         [lstm(4, **SEQ)(x), dense(4)(x)]), (T, C))),
+    "attention_masked": (WINDOW, lambda: graph(lambda x: masked_attention("Attention", x), (T, C))),
+    "attention_additive_masked": (WINDOW, lambda: graph(lambda x: masked_attention(
+        "AdditiveAttention", x), (T, C))),
     "permute_crop_pad": (NO_STEP, lambda: sequential(
         layer("ZeroPadding1D", (1, 2)), lstm(4, **SEQ), layer("Cropping1D", (2, 1)),
         layer("Permute", (2, 1)), lstm(3))),
@@ -276,6 +288,15 @@ LAYERS = {
         layer("Conv1D", 6, 3, padding="same", activation="relu"), layer("MaxPooling1D", 2),
         layer("Conv1D", 4, 3, strides=2), layer("AveragePooling1D", 2, padding="same"), lstm(),
         dense(), steps=12)),
+    "conv_strided": (ALL, lambda: sequential(
+        layer("Conv1D", 4, 3, strides=2, padding="causal", activation="relu"), lstm(4, **SEQ),
+        lstm(), dense(), steps=12)),
+    "conv_strided_valid": (ALL, lambda: sequential(
+        layer("Conv1D", 4, 3, padding="causal"), layer("MaxPooling1D", 2), lstm(4, **SEQ),
+        layer("Conv1D", 3, 3, strides=2), layer("AveragePooling1D", 2, strides=1), lstm(), dense(),
+        steps=24)),
+    "conv_of_one": (ALL, lambda: sequential(
+        lstm(4, **SEQ), layer("Conv1D", 3, 1, padding="same"), dense())),
     "conv_separable": (ALL, lambda: sequential(
         layer("SeparableConv1D", 5, 3, padding="valid", depth_multiplier=2), lstm(), dense())),
     "conv_after": (NO_STEP, lambda: sequential(
@@ -374,7 +395,9 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "lstm_backwards_sequences", "hard_sigmoid_states", "nested_twice", "skip", "tabular_beside",
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
         "global_average", "depthwise", "time_distributed_model",
-        "stacked_cells", "backward_layer", "reshape_first", "conv_after"]
+        "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
+        "embedding_masked", "masking", "masking_other_value", "masking_bidirectional", "layer_norm",
+        "conv_strided", "conv_strided_valid"]
 
 
 def stateful():
@@ -453,13 +476,9 @@ def known_jobs():
 
 
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
-NO_KERNEL = {("conv_causal", "window", "int8"): "PAD", ("conv_dilated", "window", "int8"): "PAD",
-             ("conv_pool", "window", "int8"): "PAD", ("crnn", "window", "int16x8"): "CONV_2D",
-             ("depthwise", "window", "int16x8"): "CONV_2D",
-             ("lstm_relu", "fused", "int8"): "another activation than tanh",
-             ("lstm_dense", "fused", "int16x8"): "use the loop form"}
-NO_KERNEL.update({(name, "fused", "int8"): "PAD" for name in (
-    "conv_causal", "conv_dilated", "conv_pool")})
+NO_KERNEL = {("layer_norm", form, "int16x8"): "RSQRT" for form in ("window", "step")}
+NO_KERNEL.update({("lstm_relu", "fused", "int8"): "another activation than tanh",
+                  ("lstm_dense", "fused", "int16x8"): "use the loop form"})
 CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
           for precision in ("int8", "int16x8") if (form, precision) != ("fused", "int16x8")
           and (name, form, precision) not in NO_KERNEL]
@@ -474,7 +493,8 @@ LOOPS = ["lstm_backwards", "lstm_backwards_sequences", "flatten_sequences", "aut
          "lstm_dense", "lstm_open_time", "lstm_alone", "lstm_alone_sequences", "lstm_hard_sigmoid",
          "lstm_one_step", "stack_2", "stack_mixed", "sequence_time_distributed", "dense_before",
          "classifier_softmax", "batch_norm_between", "reshape_end", "gru", "gru_reset_after",
-         "rnn_alone", "nested_twice"]
+         "rnn_alone", "nested_twice", "lstm_time_major", "conv_lstm", "conv_causal", "embedding",
+        "embedding_masked", "masking", "masking_other_value", "time_distributed_conv"]
 CASES += [(name, "loop", "float32") for name in LOOPS]
 CASES += [(name, "loop", "int8") for name in LOOPS if name in INT8]
 REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")

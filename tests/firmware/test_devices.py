@@ -98,7 +98,7 @@ def odd_detector(detector):
     return dict(detector, residual=fitted, missing={"tails": [gone]})
 
 
-@pytest.mark.parametrize("dtype", ["int8", "float32"])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
 def test_every_branch_of_the_generated_c_is_taken(dtype, tmp_path):
     needs("gcc", "gcov")
     probe = machine("lstm", dtype)

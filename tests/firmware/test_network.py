@@ -6,7 +6,8 @@ import pytest
 
 import step_models
 from kit.firmware import devices, graph, network, pieces, source
-from machines import WARNINGS, machine, needs, walk, write
+from kit.runtime.interpreter import Model
+from machines import FACTS, GCC, NAME, WARNINGS, machine, needs, walk, write
 
 KINDS = ["lstm", "lstm_per_unit", "lstm_odd", "gru", "rnn", "bare"]
 
@@ -32,6 +33,22 @@ def test_forecasts_are_those_of_the_file(kind, dtype, tmp_path):
         assert np.abs(forecasts - expected).max() < 2e-6
     else:
         assert np.array_equal(forecasts, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lstm", "lstm_per_unit", "lstm_odd", "gru", "bare"])
+def test_int8_forecasts_as_tensorflow_115_rounds_them(kind, tmp_path):
+    """Products of few rows or columns are rounded in another way than the others."""
+    needs("gcc")
+    probe = machine(kind, "int8")
+    sources = source.sources(probe.step, probe.scaler, probe.detector, FACTS, NAME, "tf115")
+    devices.prepare(str(tmp_path), sources, NAME)
+    devices.tool(GCC + WARNINGS + [NAME + ".c", "replay.c", "host.c", "-o", "replay"], str(tmp_path))
+    values = np.nan_to_num(walk(2000, probe.channels), nan=10.0).astype(np.float32)
+    _, _, forecasts, _ = probe.replayed(tmp_path, values)
+    samples = np.clip(probe.scaler.standardise(values), -8, 8)
+    expected = Model(probe.blob, "tensorflow").stream(samples).reshape(len(values), -1)
+    assert np.array_equal(forecasts, expected)
 
 
 MAIN = """
@@ -61,8 +78,8 @@ def test_int16_forecasts_and_states_are_those_of_the_file(kind, tmp_path):
     states = "typedef struct { %s } NAME_states;\n" % " ".join(
         "int16_t %s[%d];" % pair for pair in zip(network.state_names(step), outs[1:]))
     own = made.constants + "\n" + made.function
-    text = "#include <stdint.h>\n#include <string.h>\n" + states + pieces.called(
-        source.LIBRARIES["int16"], own) + "\n" + own + MAIN % (ends[0].size, outs[0])
+    text = "#include <stdint.h>\n#include <string.h>\n" + states + source.library(
+        "int16", own) + "\n" + own + MAIN % (ends[0].size, outs[0])
     write(tmp_path, "network.c", pieces.named(text, "probe"))
     devices.tool(["gcc", "-std=c99", "-O2"] + WARNINGS + ["network.c", "-o", "network"],
                  str(tmp_path))

@@ -1,4 +1,5 @@
 """Scores and alarms in C against those of the pipeline; what a caller may do wrong."""
+import ctypes
 import os
 import shutil
 
@@ -136,6 +137,93 @@ def test_the_hook_runs_a_network_of_ones_own(tmp_path):
     _, _, forecasts, _ = probe.replayed(tmp_path, values)
     samples = np.clip(probe.scaler.standardise(values.astype(np.float32)), -8, 8)
     assert np.array_equal(forecasts, samples)
+
+
+THE_FILES_NETWORK = """
+#include "probe.h"
+#include "plain.c"
+
+static void through(void *context, const %(type)s *sample, probe_states *states, %(type)s *forecast)
+{
+    plain_states own;
+
+    (void)context;
+    memcpy(&own, states, sizeof own);
+    plain_network(sample, &own, forecast);
+    memcpy(states, &own, sizeof own);
+}
+
+static void start(probe_state *s)
+{
+    probe_init(s, through, NULL);
+}
+
+"""
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
+def test_the_files_own_network_through_the_hook_decides_as_without_it(dtype, tmp_path):
+    needs("gcc")
+    probe, values = machine("lstm", dtype), record(3)
+    probe.compiled(tmp_path, GCC)
+    wanted = probe.replayed(tmp_path, values)
+    plain = source.sources(probe.step, probe.scaler, probe.detector, FACTS, "plain", "tflite")
+    for path, text in plain.items():
+        machines.write(tmp_path, path, text)
+    replay = pieces.named(pieces.text("replay.c"), NAME).replace("probe_init(&state)", "start(&state)")
+    machines.write(tmp_path, "own.c", THE_FILES_NETWORK % {"type": source.TYPES[dtype]} + replay)
+    devices.tool(GCC + WARNINGS + ["-DPROBE_HOOK", "probe.c", "own.c", "host.c", "-o", "replay"],
+                 str(tmp_path))
+    assert wanted[1].any()
+    for a, b in zip(wanted, probe.replayed(tmp_path, values)):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_an_interpreter_in_the_hook_decides_as_detect(dtype, tmp_path):
+    """The .tflite in tflite-runtime, called by the detector in C, sample by sample."""
+    needs("gcc")
+    from tflite_runtime.interpreter import Interpreter
+
+    probe, values = machine("lstm", dtype), record(3)
+    devices.prepare(str(tmp_path), probe.sources, NAME)
+    devices.tool(GCC + WARNINGS + ["-DPROBE_HOOK", "-shared", "-fPIC", "probe.c", "-o", "probe.so"],
+                 str(tmp_path))
+    detector = ctypes.CDLL(str(tmp_path / "probe.so"))
+    run_file = Interpreter(model_content=probe.blob)
+    run_file.allocate_tensors()
+    ins, outs = run_file.get_input_details(), run_file.get_output_details()
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    def network(_, sample, states, forecast):
+        for item, address in zip(ins, addresses(ins, sample, states)):
+            content = ctypes.string_at(address, run_file.get_tensor(item["index"]).nbytes)
+            run_file.set_tensor(item["index"], np.frombuffer(content, item["dtype"])
+                                .reshape(item["shape"]))
+        run_file.invoke()
+        for item, address in zip(outs, addresses(outs, forecast, states)):
+            content = run_file.get_tensor(item["index"]).tobytes()
+            ctypes.memmove(address, content, len(content))
+
+    def addresses(ends, vector, states):
+        """Where each end lies: the vector, and one state behind the other."""
+        found = [vector]
+        for item in ends[1:]:
+            found.append(states)
+            states += int(np.prod(item["shape"])) * np.dtype(item["dtype"]).itemsize
+        return found
+
+    state, score = ctypes.create_string_buffer(4096), ctypes.c_float()
+    detector.probe_init(state, network, None)
+    alarms, scores = [], []
+    for row in values.astype(np.float32):
+        alarms.append(detector.probe_step(state, row.ctypes.data_as(ctypes.c_void_p),
+                                          ctypes.byref(score)))
+        scores.append(score.value)
+    wanted = expected(probe, values)
+    assert sum(alarms) > 20
+    assert np.array_equal(np.array(alarms) > 0, wanted >= probe.detector["threshold"])
+    assert np.abs(np.array(scores) - wanted).max() < 1e-4 * wanted.max()
 
 
 def test_what_does_not_belong_together_is_refused():

@@ -25,7 +25,7 @@ def test_forecaster_is_read_in_order(tmp_path):
     (layer("TimeDistributed", layer=layer("Mine")), "layer 'odd' is TimeDistributed of Mine"),
     (layer("Bidirectional", layer=lstm(), merge_mode="max"), "layer 'odd' is Bidirectional"),
     (layer("RNN", cell=layer("MyCell")), "layer 'odd' is RNN of MyCell"),
-    (lstm("odd", time_major=True), "layer 'odd' has time_major"),
+    (lstm("odd", time_major=True), "layer 'odd' has time_major=True, and 'lstm' beside it, LSTM"),
     (lstm("odd"), "layer 'odd' is LSTM and gets .4,. per item; it takes .steps, channels."),
     (layer("Conv2D", data_format="channels_first"), "layer 'odd' has its channels first"),
 ])

@@ -3,11 +3,18 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.page.results import group_of, grouped, poor_forecast, put_into, written
+from kit.runtime.forms import FORMS
+from kit.runtime.precisions import PRECISIONS
 
 
 def test_a_model_file_of_any_name_is_a_model():
     assert group_of("my_pump") == group_of("fused_dynamic") == "model files"
     assert [group for group, _ in grouped({"my_pump": {}})] == ["model files"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_file_of_every_form_and_precision_is_a_model(precision):
+    assert {group_of("%s_%s" % (form, precision)) for form in FORMS} == {"model files"}
 
 
 @pytest.mark.parametrize("key, value, text", [

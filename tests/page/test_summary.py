@@ -46,7 +46,11 @@ def test_what_quantization_cost():
     assert quantized("step_int8", parity, {}) == first + "."
     assert quantized("step_int8", parity, costs) == (
         first + "; against step_float32, 0.1 % of the decisions changed and VUS-PR moved by -0.0123.")
-    del costs["step_int8"]["vus_pr_change"]
+    parity["step_int8"].update(alarms_same=36, alarms_gained=3, alarms_lost=2)
+    assert quantized("step_int8", parity, costs).endswith(
+        "-0.0123. Of the 38 alarms of Keras, it raises 36; it loses 2 and gains 3.")
+    assert quantized("step_int8", parity, {}).endswith("it loses 2 and gains 3.")
+    del costs["step_int8"]["vus_pr_change"], parity["step_int8"]["alarms_same"]
     assert quantized("step_int8", parity, costs).endswith("0.1 % of the decisions changed.")
     assert quantized("keras", parity, costs) is None
 

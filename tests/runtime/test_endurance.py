@@ -44,11 +44,8 @@ class Restless(Filter):
         return np.array(found, np.float32)[:, None]
 
 
-RECORD = walk(500, 1)
-
-
-def result(model, record=RECORD, total=12000):
-    test = Soak(model, Filter(model.keep), record, total)
+def result(model, total=12000):
+    test = Soak(model, Filter(model.keep), walk(500, 1), total)
     phases = [test.piece() for _ in range(test.pieces)]
     assert sorted(set(phases), key=PHASES.index) == list(PHASES)
     return test.found()

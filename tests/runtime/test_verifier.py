@@ -66,6 +66,15 @@ def test_a_problem_is_named(sound, path, value, sentence):
         checked(flatbuffer.write(sound), "a.tflite")
 
 
+def test_scales_of_a_loops_graphs_are_looked_at(sound):
+    loop = sound_model()["subgraphs"][0]
+    loop["tensors"][8] = int8([1, 2], 0.3)
+    sound["subgraphs"].append(loop)
+    sound["subgraphs"][0]["tensors"][0]["shape_signature"] = places(1, -1)
+    text, = problems(sound)
+    assert text.startswith("graph 1: operator 2, SPLIT: its inputs and outputs have several scales")
+
+
 @pytest.mark.parametrize("code, scale, zero_point", [(14, 1 / 256, -128), (28, 1 / 128, 0)])
 def test_the_scale_of_a_sigmoid_and_a_tanh_is_the_kernels(sound, code, scale, zero_point):
     graph = sound["subgraphs"][0]

@@ -3,8 +3,10 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
+from kit.runtime.golden import crc32
 from kit.tflite.carray import header
 
 DATA = bytes(range(40))
@@ -48,3 +50,47 @@ def test_it_compiles_without_a_word(tmp_path, language):
     done = subprocess.run(["cc", "-x", language, "-Wall", "-Wextra", "-pedantic", "main.c", "-c",
                            "-o", "main.o"], cwd=str(tmp_path), stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def golden(dtype):
+    """A golden stream of 4 samples of 3, 2 outputs each, states of 2 and 3, a reset before 3."""
+    rng = np.random.default_rng(1)
+
+    def drawn(*shape):
+        return (rng.normal(size=shape) * 50).astype(dtype)
+    outputs, states = drawn(4, 2), [drawn(1, 2), drawn(1, 3)] * 2
+    states = [state + np.array(number, dtype) for number, state in enumerate(states)]
+    return {"type": np.dtype(dtype).name, "reset_before": 3, "inputs": drawn(4, 3).tolist(),
+            "outputs": outputs.tolist(), "states": [state.tolist() for state in states],
+            "crc32": crc32(outputs, states)}
+
+
+REPLAY = """#include <string.h>
+#include "m.h"
+static int at, resets;
+static void step(const T *sample, T *output) {
+    if (sample != m_golden_inputs + 3 * at) at = 99;
+    memcpy(output, m_golden_outputs + 2 * at++, 2 * sizeof *output);
+    if (at == WRONG) output[1] += 1;
+}
+static void reset(void) { resets++; }
+static const T *state(int number) {
+    return m_golden_states + (at == 4 ? 5 : 0) + 2 * number;
+}
+int main(void) {
+    return 2 * (resets > 2) + (m_golden_crc32(step, reset, state) != M_GOLDEN_CRC32);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
+@pytest.mark.parametrize("wrong, status", [(0, 0), (2, 1), (4, 1)])
+def test_the_golden_stream_tells_an_interpreter_that_is_wrong(tmp_path, dtype, wrong, status):
+    stream = golden(dtype)
+    (tmp_path / "m.h").write_text(header(DATA, facts(), "m.h", stream))
+    (tmp_path / "main.c").write_text(REPLAY)
+    subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "main.c", "-o",
+                    "main", "-DWRONG=%d" % wrong, "-DT=%s" % {"float32": "float"}.get(
+                        dtype, dtype + "_t")], cwd=str(tmp_path), check=True)
+    assert subprocess.run([str(tmp_path / "main")]).returncode == status

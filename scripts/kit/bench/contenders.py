@@ -12,6 +12,8 @@ import numpy as np
 
 from kit.runtime import interpreter
 from kit.runtime.forms import FORMS
+from kit.runtime.verifier import model_file
+from kit.tflite.chunk import InPieces
 
 _loaded = {}
 
@@ -64,7 +66,7 @@ class TFLite:
         self._micro = runtime == "tflite_micro"  # its inputs do not outlive a call
 
     def outputs(self, samples):
-        self._first = samples[:1]
+        self._first = samples
         return _whole(self.model)(samples)
 
     def calls(self, count):
@@ -73,7 +75,8 @@ class TFLite:
             for _ in range(count):
                 raw.invoke()
             return
-        inputs = [model.inputs[0].quantized(self._first)] + list(model._held)
+        first = np.resize(self._first, model.inputs[0].shape)
+        inputs = [model.inputs[0].quantized(first)] + list(model._held)
         for _ in range(count):
             for index, value in enumerate(inputs):
                 raw.set_tensor(index, value)
@@ -85,14 +88,17 @@ class Live(TFLite):
 
     at_once : samples, or windows of the newest samples, that are given with one call
     by_calls : whether tensors are copied by the runtime's own calls, where they could be reached
+    in_pieces : a step file as detect runs it: in its chunk form
     """
 
-    def __init__(self, path, runtime, at_once, by_calls=False):
+    def __init__(self, path, runtime, at_once, by_calls=False, in_pieces=False):
         super().__init__(path, runtime)
         if by_calls:
             self.model._shows_memory = lambda: False
         self._at_once = at_once
-        self._call = _whole(self.model)
+        if in_pieces:
+            self.model = InPieces(self.model, model_file(path)[0])
+        self._call = self.model.stream if in_pieces else _whole(self.model)
 
     def outputs(self, samples):
         self._items = np.resize(samples, (max(self._at_once, len(samples)),) + samples.shape[1:])

@@ -1,9 +1,11 @@
-"""The same weights as TensorFlow 2 and onnxruntime would have them; runs in .venv-peers.
+"""The same weights as TensorFlow 2, onnxruntime and emx-onnx-cgen have them; runs in .venv-peers.
 
 A command of kit.bench.worker. Keras 2 or 3 is chosen when TensorFlow is first imported, so each takes a
 process of its own. Keras 3's int8 is not among them: TensorFlow 2.21's converter ends the process.
 """
 import os
+import subprocess
+import sys
 
 import numpy as np
 
@@ -37,34 +39,46 @@ def tf2(weights, steps, keras, precision, calibration, output):
     return len(data)
 
 
-def onnx(weights, steps, precision, output):
-    """An .onnx file: one LSTM and one Gemm; "float32", or "dynamic" by onnxruntime's quantizer."""
+def gates(array):
+    """Columns in ONNX's order, i o f c; Keras has i f c o."""
+    return np.concatenate([np.split(array, 4, -1)[k] for k in (0, 3, 1, 2)], -1)
+
+
+def onnx_model(weights, nodes, ends, more):
+    """A model of nodes with the weights of one LSTM (W, R, B) and one Gemm (D, d).
+
+    ends : {"inputs": {name: shape}, "outputs": {name: shape}}, float32; more : further constants
+    """
     import onnx as o
     from onnx import helper, numpy_helper
 
     w = np.load(weights)
-    channels, units = len(w["kernel"]), len(w["recurrent"])
-    order = [0, 3, 1, 2]  # ONNX has i, o, f, c; Keras i, f, c, o
-
-    def gates(array):
-        return np.concatenate([np.split(array, 4, -1)[k] for k in order], -1)
-
     constants = {"W": gates(w["kernel"]).T[None], "R": gates(w["recurrent"]).T[None],
-                 "B": np.concatenate([gates(w["bias"]), np.zeros(4 * units, np.float32)])[None],
+                 "B": np.concatenate([gates(w["bias"]), np.zeros_like(w["bias"])])[None],
                  "D": w["dense"], "d": w["dense_bias"]}
-    nodes = [helper.make_node("LSTM", ["window", "W", "R", "B"], ["", "h"], hidden_size=units),
-             helper.make_node("Squeeze", ["h", "axis"], ["last"]),
-             helper.make_node("Gemm", ["last", "D", "d"], ["output"])]
-    graph = helper.make_graph(
-        nodes, "lstm",
-        [helper.make_tensor_value_info("window", o.TensorProto.FLOAT, [steps, 1, channels])],
-        [helper.make_tensor_value_info("output", o.TensorProto.FLOAT, [1, len(w["dense_bias"])])],
-        [numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name)
-         for name, array in constants.items()]
-        + [numpy_helper.from_array(np.array([0], np.int64), "axis")])
+    values = {name: np.ascontiguousarray(array, np.float32) for name, array in constants.items()}
+    graph = helper.make_graph(nodes, "lstm", *[[
+        helper.make_tensor_value_info(name, o.TensorProto.FLOAT, shape)
+        for name, shape in ends[end].items()] for end in ("inputs", "outputs")], [
+        numpy_helper.from_array(array, name) for name, array in dict(values, **more).items()])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     o.checker.check_model(model)
-    o.save(model, output)
+    return model
+
+
+def onnx(weights, steps, precision, output):
+    """An .onnx file: one LSTM and one Gemm; "float32", or "dynamic" by onnxruntime's quantizer."""
+    import onnx as o
+    from onnx import helper
+
+    w = np.load(weights)
+    nodes = [helper.make_node("LSTM", ["window", "W", "R", "B"], ["", "h"],
+                              hidden_size=len(w["recurrent"])),
+             helper.make_node("Squeeze", ["h", "axis"], ["last"]),
+             helper.make_node("Gemm", ["last", "D", "d"], ["output"])]
+    o.save(onnx_model(weights, nodes, {
+        "inputs": {"window": [steps, 1, len(w["kernel"])]},
+        "outputs": {"output": [1, len(w["dense_bias"])]}}, {"axis": np.array([0])}), output)
     if precision == "dynamic":
         from onnxruntime.quantization import quantize_dynamic
 
@@ -72,4 +86,28 @@ def onnx(weights, steps, precision, output):
     return os.path.getsize(output)
 
 
-COMMANDS = {"tf2": tf2, "onnx": onnx}
+def emx(weights, output):
+    """C of one step by emx-onnx-cgen, `peer` of sample and states, float32, no heap; its version."""
+    from importlib.metadata import version
+
+    import onnx as o
+    from onnx import helper
+
+    w = np.load(weights)
+    units, channels = len(w["recurrent"]), len(w["kernel"])
+    nodes = [helper.make_node("LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "next_h", "next_c"],
+                              hidden_size=units),
+             helper.make_node("Reshape", ["next_h", "row"], ["last"]),
+             helper.make_node("Gemm", ["last", "D", "d"], ["forecast"])]
+    state = [1, 1, units]
+    o.save(onnx_model(weights, nodes, {
+        "inputs": {"x": [1, 1, channels], "h": state, "c": state},
+        "outputs": {"forecast": [1, len(w["dense_bias"])], "next_h": state, "next_c": state}},
+        {"row": np.array([1, units])}), output + ".onnx")
+    subprocess.run([os.path.join(os.path.dirname(sys.executable), "emx-onnx-cgen"), "compile",
+                    "--large-temp-threshold", "0", "--large-weight-threshold", "0", "--model-name",
+                    "peer", output + ".onnx", output], check=True, stdout=subprocess.DEVNULL)
+    return version("emx-onnx-cgen")
+
+
+COMMANDS = {"tf2": tf2, "onnx": onnx, "emx": emx}

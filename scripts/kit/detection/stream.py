@@ -8,7 +8,6 @@ from kit.detection.scores import Scorer
 from kit.record.logs import SESSION
 from kit.record.timeline import iso
 from kit.record.windows import held
-from kit.runtime.forms import FORMS
 from kit.runtime.interpreter import Model
 
 FIELDS = ["event", "start", "end", "time", "peak_score"]
@@ -225,7 +224,7 @@ def step_model(path):
         model = Model(path)
     except UserError as error:
         raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
-    if not FORMS[model.form].streams:
+    if model.form != "step":
         raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
     return model
 

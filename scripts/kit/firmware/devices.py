@@ -61,16 +61,17 @@ def prepare(folder, sources, name):
     """Write the detector's sources and what runs them on a board to a folder."""
     for path, text in sources.items():
         write_text(os.path.join(folder, path), text)
-    for path in ("replay.c", "measure.c", "least.c", "host.c", "host.h", "board.c", "board.ld"):
+    for path in ("replay.c", "measure.c", "count.h", "least.c", "host.c", "host.h", "board.c",
+                 "board.ld"):
         write_text(os.path.join(folder, path), pieces.named(pieces.text(path), name))
 
 
-def compile_for(core, folder, sources, program, options=()):
+def compile_for(core, folder, sources, program, libraries=()):
     """Compile C files of a folder to a program for a core's board; the compiler's words."""
     command = [core.compiler + "gcc"] + core.flags + [
         "-std=c99", "-O2", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections",
         "-nostartfiles", "-Wl,--defsym=FLASH=0x%x" % core.flash, "-Wl,--defsym=RAM=0x%x" % core.ram,
-        "-T", "board.ld"] + list(options) + list(sources) + ["board.c", "-o", program]
+        "-T", "board.ld"] + list(sources) + ["board.c", "-o", program] + list(libraries)
     if core.compiler == ARM:
         command.insert(1, "--specs=nosys.specs")
     return tool(command, folder)

@@ -4,8 +4,10 @@ A real factor is a 31-bit integer and a power of two, and every kernel rounds it
 Measured on 24,000 samples of a step file: MUL and ADD round twice, the second time half away from
 zero, in every runtime; LOGISTIC and TANH are tables of float32 values; FULLY_CONNECTED is rounded
 
-    tflite   once, half up, by tflite-runtime 2.x on a PC: what evaluate and detect run
-    tf115    twice, half up both times, by TensorFlow 1.15.5
+    tflite   once, half up, by tflite-runtime 2.x on a PC
+    tf115    twice, by TensorFlow 1.15.5: half up both times, but where weights have fewer than four
+             rows or eight columns the second time half away from zero, as read off 54 shapes. Where it
+             is installed, evaluate and detect run an int8 file in it
 """
 import math
 
@@ -20,6 +22,16 @@ ROUNDINGS = {"tflite": "tflite_runtime", "tf115": "tensorflow"}  # and the runti
 ONE_MORE = (
     4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41,
     43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255)
+
+
+def half_away(rounding, rows, columns):
+    """Whether a product's second rounding is half away from zero."""
+    return rounding == "tf115" and (rows < 4 or columns < 8)
+
+
+def rounding_of(runtime):
+    """The key of ROUNDINGS that a runtime rounds by; tflite for all but TensorFlow 1.15."""
+    return "tf115" if runtime == ROUNDINGS["tf115"] else "tflite"
 
 
 def in_float(real):

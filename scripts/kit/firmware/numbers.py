@@ -94,7 +94,7 @@ class Int8:
         least = min(self.exponents, default=2)
         if least < 1 and self.rounding != "tflite":
             raise UserError("a product whose output is finer than its sums: C rounds that one as "
-                            "tflite alone")
+                            "tflite alone; take --rounding tflite")
         return "NAME_round_" + self.rounding + (
             "_any" if self.rounding == "tflite" and least < 2 else "")
 
@@ -115,6 +115,7 @@ class Int8:
         low, high = fixed.limits(self.dtype, op.activation, out.scale, out.zero_point)
         m, e = self.multiplier(fixed.in_float(source.scale * weights.scale) / out.scale)
         self.exponents.append(e)
+        e += 32 * fixed.half_away(self.rounding, *matrix.shape)  # as c/rounding.c reads it
         width = rounded_up(matrix.shape[1])
         padded = np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])), "constant")
         lines, at = [], 0

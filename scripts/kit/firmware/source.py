@@ -10,8 +10,8 @@ from kit.record.windows import INPUT_LIMIT
 
 FARTHEST = 1e6  # standard deviations: what is farther counts as that far
 TYPES = {"float32": "float", "int8": "int8_t", "int16": "int16_t"}
-LIBRARIES = {"float32": ["float32.c"], "int8": ["rounding.c", "integer.c", "int8.c"],
-             "int16": ["integer.c", "int16.c"]}
+LIBRARIES = {"float32": ["float32.c"], "int8": ["rounding.c", "integer.c", "pairs.c", "int8.c"],
+             "int16": ["integer.c", "pairs.c", "int16.c"]}
 IS_NUMBER = " && s->forecast[c] == s->forecast[c]"  # a float network may lose itself to NaN
 
 HEAD = """/* %s
@@ -119,14 +119,19 @@ def source(step, scaler, detector, made, facts, name):
                    network.numbers.literal(FARTHEST), network.numbers.literal(INPUT_LIMIT))
     own = made.constants + "\n\n" + made.function
     dtype = step.tensors[step.inputs[0]].dtype
-    for_network = pieces.called(LIBRARIES[dtype], own + made.round_function)
-    for_network = for_network.replace("ROUND(", made.round_function + "(")
+    for_network = library(dtype, own + made.round_function, made.round_function)
     return "\n".join([
         head, "/* ---- curves, the same on every chip ---- */\n", curves(for_network),
         "\n#ifndef CAPS_HOOK\n/* ---- the network ---- */\n", for_network, "", own, "#endif\n",
         "/* ---- what the fit of the detector found ---- */\n", constants(scaler, detector),
         pieces.text("scorer.c").replace("@IS_NUMBER@", IS_NUMBER * (dtype == "float32")), "\n",
         run(step), "\n", pieces.text("stream.c")])
+
+
+def library(dtype, calling, round_function=""):
+    """The C functions that a network of a type calls."""
+    text = pieces.called(LIBRARIES[dtype], calling)
+    return text.replace("ELEMENT", TYPES[dtype]).replace("ROUND(", round_function + "(")
 
 
 def curves(for_network):

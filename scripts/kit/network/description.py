@@ -360,6 +360,16 @@ def timed(network, path="the model"):
     return found
 
 
+def paces(network):
+    """Of each value, (calls before its first output, calls from one to the next) in the step form."""
+    found, steps = [(0, 1)] * len(network.inputs), timed(network)
+    for node in network.nodes:
+        first, every = found[node.inputs[0]]
+        own = KINDS[node.layer.kind].pace(node.layer) if steps[node.inputs[0]] else (0, 1)
+        found += [(first + every * own[0], every * own[1])] * len(node.outputs)
+    return found
+
+
 def step_shapes(network, path="the model"):
     """The shape of each value in the step form: one step of what has steps."""
     return [shape[1:] if steps else shape

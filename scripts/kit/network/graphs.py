@@ -50,14 +50,13 @@ def _placeholders(network, steps, form):
     """(tensors, Ends) of all inputs; an only one is named after the form."""
     names = [item.name for item in network.inputs]
     names = [SINGLE[form]] if len(names) == 1 else names
-    ends = [Ends(name, tuple(item.sized(steps)), item.dtype)
+    ends = [Ends(_scope(name), tuple(item.sized(steps)), item.dtype)
             for name, item in zip(names, network.inputs)]
     return [_placeholder(end) for end in ends], ends
 
 
 def _placeholder(end):
-    return tf.compat.v1.placeholder(tf.as_dtype(end.dtype), (None,) + tuple(end.shape),
-                                    _scope(end.name))
+    return tf.compat.v1.placeholder(tf.as_dtype(end.dtype), (None,) + tuple(end.shape), end.name)
 
 
 def _scope(name):

@@ -31,14 +31,22 @@ def pieces(network, steps, path="the model"):
                         "one of each; use the window or the step form"
                         % (path, len(network.inputs), len(network.outputs)))
     only = network.inputs[0]
-    if len(only.shape) != 2 or not only.timed or only.dtype != "float32":
-        raise UserError("%s: no loop form: input '%s' is %s of %s, and a loop takes a sequence of "
-                        "vectors; use the window form"
-                        % (path, only.name, only.dtype, only.shape))
+    if not only.timed:
+        raise UserError("%s: no loop form: input '%s' of %s has no steps that a recurrent layer goes "
+                        "along one by one; use the window form" % (path, only.name, only.shape))
     try:
         whole = timed(network, path)[network.outputs[0][1]]
-    except UserError:
+    except UserError as error:
+        if len(only.shape) != 2:
+            raise UserError(str(error).replace("no step form", "no loop form"))
         return _cut(network, steps, path)
+    for layer in network.layers:
+        reason = KINDS[layer.kind].no_loop(layer)
+        if reason:
+            raise UserError("%s: no loop form: layer '%s' %s" % (path, layer.name, reason))
+    if whole and len(shapes(network, steps)[network.outputs[0][1]]) != 2:
+        raise UserError("%s: no loop form: each step's output is no vector; use the window or the "
+                        "step form" % path)
     return [Piece((network,), (False,), whole)]
 
 
@@ -71,13 +79,18 @@ def _cut(network, steps, path):
                 pending = _Pending(pending.repeat, backwards=True)
             pending.add(_forwards(layer), before)
             whole = layer.options["return_sequences"]
-        elif isinstance(KINDS[layer.kind], Pointwise) or not whole and (
+        elif _is_pointwise(layer) or not whole and (
                 not KINDS[layer.kind].recurrent):
             pending.add(layer, before)
         else:
             raise UserError("%s: no loop form: layer '%s' is %s, which needs all steps at once; use "
                             "the window form" % (path, layer.name, layer.kind))
     return found + pending.piece(whole)
+
+
+def _is_pointwise(layer):
+    return isinstance(KINDS[layer.kind], Pointwise) or (
+        layer.kind == "Conv1D" and layer.options["strides"] == (1,) and layer.options["kernel"] == 1)
 
 
 def _mergeable(layer):

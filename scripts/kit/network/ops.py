@@ -113,8 +113,12 @@ def pool(x, mean, size, strides, padding):
                     name="pool")
 
 
-def convolution_of(kernel, bias, strides, padding, dilation, name, depthwise=False):
+def convolution_of(kernel, bias, strides, padding, dilation, activation, name, depthwise=False):
     """A function of (n, rows, columns, C) whose constants are made once."""
+    scaled = activation == "hard_sigmoid"
+    if scaled:  # as in `linear`
+        kernel, bias = np.float32(1.2) * kernel, np.float32(1.2) * bias + np.float32(3)
+        sixth = np.full(len(bias), 1 / 6, np.float32)
     kernel = tf.constant(kernel, tf.float32, name=name + "/kernel")
     bias = tf.constant(bias, tf.float32, name=name + "/bias")
 
@@ -125,14 +129,11 @@ def convolution_of(kernel, bias, strides, padding, dilation, name, depthwise=Fal
         else:
             found = tf.nn.conv2d(x, kernel, (1,) + tuple(strides) + (1,), padding.upper(),
                                  dilations=(1,) + tuple(dilation) + (1,))
-        return tf.nn.bias_add(found, bias, name=name)
+        total = tf.nn.bias_add(found, bias, name=name)
+        if scaled:
+            return tf.multiply(tf.nn.relu6(total, name=name + "_times_6"), sixth)
+        return total if activation == "linear" else activate(total, activation, "activation")
     return apply
-
-
-def convolution(x, kernel, bias, strides, padding, dilation, activation, depthwise=False):
-    """Keras' Conv2D and DepthwiseConv2D."""
-    total = convolution_of(kernel, bias, strides, padding, dilation, "convolution", depthwise)(x)
-    return total if activation == "linear" else activate(total, activation, "activation")
 
 
 def batch_product(x, y, turn_x, turn_y):

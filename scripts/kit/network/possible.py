@@ -1,6 +1,6 @@
 """Which forms a network has, and in one sentence why not the others. No TensorFlow."""
 from kit.base.cli import UserError
-from kit.network.description import masked, shapes, timed
+from kit.network.description import masked, paces, returned_states, shapes, step_shapes, timed
 from kit.network.kinds import KINDS
 from kit.network.layers.kind import WHOLE
 from kit.network.loops import pieces
@@ -38,23 +38,41 @@ def check_window(network, steps, path):
     if total > MOST_STEPS:
         others = [form for form in FORMS if form != "window" and not why_not(
             network, form, steps, path)]
+        way = "use the %s form" % " or the ".join(others) if others else (
+            "take shorter windows, as there is no other form")
         raise UserError("%s: no window form: %d steps of its recurrent layers would be unrolled, "
-                        "and the converter takes the square of their number; up to %d are; use "
-                        "the %s form" % (path, total, MOST_STEPS, " or the ".join(others)))
+                        "and the converter takes the square of their number; up to %d are; %s"
+                        % (path, total, MOST_STEPS, way))
 
 
 def check_step(network, path):
     """UserError with the layer and the form that works where the step form cannot exist."""
     timed(network, path)
-    inputs = len(network.inputs)
+    inputs, pace = len(network.inputs), paces(network)
     for node in network.nodes:
         kind = KINDS[node.layer.kind]
+        if len({pace[v] for v in node.inputs if v >= inputs or network.inputs[v].timed}) > 1:
+            raise UserError("%s: no step form: layer '%s' joins what has an output at every step "
+                            "and what has one every few; use the window form"
+                            % (path, node.layer.name))
         given = [v for place, v in enumerate(node.inputs) if kind.takes_state(place)]
         if any(v >= inputs or network.inputs[v].state_of is None for v in given):
             raise UserError("%s: no step form: layer '%s' begins with a state that is computed, or "
                             "read by others too, which %s" % (path, node.layer.name, WHOLE))
     if not any(item.timed for item in network.data):
         raise UserError("%s: no step form: no input is a sequence; use the window form" % path)
+
+
+def check_chunk(network, path):
+    """UserError where the chunk form cannot exist: it is a loop over the step form."""
+    check_step(network, path)
+    sizes, outputs = step_shapes(network, path), [
+        value for _, value in network.outputs if value not in returned_states(network)]
+    ends = [sizes[value] for value, item in enumerate(network.inputs) if item.state_of is None]
+    ends += [sizes[value] for value in outputs]
+    if [len(shape) for shape in ends] != [1, 1] or network.data[0].dtype != "float32":
+        raise UserError("%s: no chunk form: it takes one sequence of vectors and gives one; use the "
+                        "step form" % path)
 
 
 def check_fused(network, path):
@@ -85,6 +103,7 @@ def fused_activations(network):
 CHECKS = {"window": check_window,
           "loop": lambda network, steps, path: pieces(network, steps, path),
           "step": lambda network, steps, path: check_step(network, path),
+          "chunk": lambda network, steps, path: check_chunk(network, path),
           "fused": lambda network, steps, path: check_fused(network, path)}
 
 
@@ -121,10 +140,21 @@ def explained(network, asked=None, path="the model"):
 def verdict(network, form, asked, path):
     """Yes, or why not."""
     try:
-        steps = None if FORMS[form].streams else window_steps(network, asked, path)
+        any_steps = form == "loop" and network.steps is None
+        steps = asked if FORMS[form].streams or any_steps else window_steps(network, asked, path)
     except UserError as error:
         return str(error)
-    return why_not(network, form, steps, path) or "yes"
+    return why_not(network, form, steps, path) or "yes" + (
+        slowly(network) if FORMS[form].streams else "")
+
+
+def slowly(network):
+    """What to know of a step form that has no new output at every call."""
+    first, every = max(paces(network)[value] for _, value in network.outputs)
+    if (first, every) == (0, 1):
+        return ""
+    return ", with a new output every %d calls, the first at call %d; between them the last one is " \
+        "repeated" % (every, first + 1)
 
 
 def shown(shape):

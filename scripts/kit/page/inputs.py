@@ -12,7 +12,9 @@ RANGE = {"min": Number(), "max": Number(), "values": [NUMBER]}
 TENSOR = {"name": Text, "shape": [Whole(low=0)], "type": Text}
 OBJECTS = {
     "metrics.json": Each(Each(NUMBER)),
-    "parity.json": Each({"forecast_mean_abs_diff": NUMBER, "output_std": Number(above=0)}),
+    "parity.json": Each(dict(
+        {"forecast_mean_abs_diff": NUMBER, "output_std": Number(above=0)},
+        **dict.fromkeys(("alarms_same", "alarms_gained", "alarms_lost"), Optional(Whole())))),
     "quantization.json": Each({"reference": Text, "decisions_changed": NUMBER,
                                "vus_pr_change": Optional(NUMBER)}),
     "spread.json": {"detectors": Optional(Each(Each(RANGE)))},
@@ -24,7 +26,9 @@ DESCRIPTION = {
     "parity": {"mean_abs_diff": NUMBER, "max_abs_diff": NUMBER},
 }
 RUNTIMES = [{"file": Text, "runtimes": Each({
-    "status": Text, "max_of_std": Optional(NUMBER), "says": Optional(Text)})}]
+    "status": Text, "max_of_std": Optional(NUMBER), "says": Optional(Text), "decisions": Optional({
+        "to_first": Each(Whole()), "to_keras": Optional(Each(Whole())), "margin": NUMBER,
+        "largest_difference": NUMBER})})}]
 TEXT, FINITE, ROW = "text", "a finite number", "a row number"
 COLUMNS = {
     "alarms.csv": {"detector": TEXT, "start": ROW, "end": ROW, "verdict": TEXT},

@@ -54,14 +54,24 @@ def quantized(headline, parity, costs):
     moved = parity[headline]["forecast_mean_abs_diff"] / parity[headline]["output_std"]
     sentence = ("Its forecasts differ from those of Keras by %.3g %% of their standard deviation "
                 "on average" % (100 * moved))
+    alarms = decided(parity[headline])
     cost = costs.get(headline)
     if cost is None:
-        return sentence + "."
+        return sentence + "." + alarms
     sentence += "; against %s, %.2g %% of the decisions changed" % (
         cost["reference"], 100 * cost["decisions_changed"])
     if "vus_pr_change" in cost:
         sentence += " and VUS-PR moved by %+.4f" % cost["vus_pr_change"]
-    return sentence + "."
+    return sentence + "." + alarms
+
+
+def decided(changes):
+    """What became of the alarms of Keras, as a sentence that follows another."""
+    if not {"alarms_same", "alarms_gained", "alarms_lost"} <= set(changes):
+        return ""
+    return " Of the %s of Keras, it raises %d; it loses %d and gains %d." % (
+        counted(changes["alarms_same"] + changes["alarms_lost"], "alarm"),
+        changes["alarms_same"], changes["alarms_lost"], changes["alarms_gained"])
 
 
 def sized(headline, models):

@@ -4,8 +4,6 @@ merged, uneven ones resampled, sparse channels filled, files of one sensor each 
 Every function takes and yields Blocks in the order of time, holds no more than it must, and needs
 numpy alone. Times are integers of microseconds inside.
 """
-import itertools
-
 import numpy as np
 
 from kit.base.cli import UserError
@@ -22,26 +20,88 @@ class Tally:
         self.merged = self.filled = self.cells = 0
 
 
-def sampled(blocks, form, timeline, channels, tally=None):
-    """Equally spaced Blocks of a log's own; channels : C names."""
-    tally = tally or Tally()
-    spaced = equally_spaced(prepared(blocks, form, tally), timeline)
-    methods = {channels.index(name): method for name, method in form.fill if name in channels}
-    return filled(spaced, methods, form.longest_fill_samples, tally) if methods else spaced
+class Pending:
+    """What one step between log and samples keeps of the rows before, and how far it is."""
 
+    def __init__(self, session=None):
+        self.session, self.goes_on = session, False
+        self.block = self.number = None
 
-def prepared(blocks, form, tally):
-    """Blocks whose times rise, session by session, as the form asks for."""
-    for _, session in itertools.groupby(blocks, lambda block: block.session):
-        if form.sort:
-            session = in_order(session)
-        if form.tag_column or form.duplicates != "refuse":
-            session = merged(session, form.duplicates, tally)
-        if form.resample:
-            session = resampled(session, form.resample, form.resample_by,
-                                form.longest_fill_samples, tally)
-        for block in session:
+    def ends(self, blocks):
+        """The Blocks, then None: no more will come, and nothing need wait. Without None where the
+        log goes on."""
+        for block in blocks:
             yield block
+        if not self.goes_on:
+            yield None
+
+
+class Chain:
+    """The Pending of every step, so that a log that is read in pieces gives the samples of the whole.
+
+    goes_on : whether the end of what there is to read is not the end of the log
+    """
+
+    def __init__(self, goes_on=False):
+        self.goes_on, self._steps = goes_on, {}
+
+    def each(self, step, blocks, function):
+        """Yield what a step makes of the Blocks of each session: function(Blocks, Pending)."""
+        blocks = iter(blocks)
+        head = next(blocks, None)
+        while head is not None:
+            pending = self._steps.get(step, Pending(head.session))
+            self._steps[step], after = pending, []
+            for block in function(self._session(head, blocks, pending, after), pending):
+                yield block
+            head = after[0]
+            if not pending.goes_on:
+                del self._steps[step]
+
+    def _session(self, block, blocks, pending, after):
+        """The Blocks of the session that is pending; puts the first one of another in `after`."""
+        while block is not None and block.session == pending.session:
+            yield block
+            block = next(blocks, None)
+        pending.goes_on = block is None and self.goes_on
+        after.append(block)
+
+    @property
+    def state(self):
+        """All that waits, as plain values and arrays."""
+        return {step: {"session": pending.session, "number": pending.number,
+                       "block": None if pending.block is None else list(pending.block)}
+                for step, pending in self._steps.items()}
+
+    @state.setter
+    def state(self, state):
+        self._steps = {}
+        for step, held in state.items():
+            pending = self._steps[step] = Pending(held["session"])
+            pending.number = held["number"]
+            pending.block = None if held["block"] is None else Block(*held["block"])
+
+
+def sampled(blocks, form, timeline, channels, tally=None, chain=None):
+    """Equally spaced Blocks of a log's own; channels : C names; chain : of a log in pieces."""
+    tally, chain = tally or Tally(), chain or Chain()
+    spaced = equally_spaced(prepared(blocks, form, tally, chain), timeline)
+    methods = {channels.index(name): method for name, method in form.fill if name in channels}
+    return filled(spaced, methods, form.longest_fill_samples, tally, chain) if methods else spaced
+
+
+def prepared(blocks, form, tally, chain=None):
+    """Blocks whose times rise, session by session, as the form asks for."""
+    chain = chain or Chain()
+    if form.sort:
+        blocks = chain.each("sort", blocks, lambda session, _: in_order(session))
+    if form.tag_column or form.duplicates != "refuse":
+        blocks = chain.each("merge", blocks, lambda session, pending: merged(
+            session, form.duplicates, tally, pending))
+    if form.resample:
+        blocks = chain.each("resample", blocks, lambda session, pending: resampled(
+            session, form.resample, form.resample_by, form.longest_fill_samples, tally, pending))
+    return blocks
 
 
 def in_order(blocks):
@@ -54,26 +114,24 @@ def in_order(blocks):
         yield cut(whole, order[start:start + CHUNK])._replace(row=start + 1)
 
 
-def merged(blocks, policy, tally):
+def merged(blocks, policy, tally, pending):
     """Rows of one time as one row. Where two of them have a reading of one channel, the policy is
     first, last, mean or refuse."""
-    kept, count = None, 1
-    for block in itertools.chain(blocks, [None]):
+    for block in pending.ends(blocks):
         if block is not None and block.time is None:
             raise UserError("%s: generate.log.duplicates and tag_column need a column of times"
                             % block.name)
-        whole = appended([part for part in (kept, block) if part is not None])
+        whole, count = with_pending(pending, block), pending.number or 1
         steps = np.diff(whole.time).astype(np.int64)
         starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
         if block is not None:  # more rows of the last time may follow
-            kept = cut(whole, slice(starts[-1], None))._replace(
+            pending.block = cut(whole, slice(starts[-1], None))._replace(
                 row=whole.row + int(starts[-1]))
             whole, starts = cut(whole, slice(0, starts[-1])), starts[:-1]
         if len(starts):
-            found = _merged(whole, starts, policy)._replace(row=count)
+            pending.number = count + len(starts)
             tally.merged += len(whole.time) - len(starts)
-            count += len(starts)
-            yield found
+            yield _merged(whole, starts, policy)._replace(row=count)
 
 
 def _merged(block, starts, policy):
@@ -102,7 +160,7 @@ def _merged(block, starts, policy):
                           marks=np.maximum.reduceat(block.marks, starts))
 
 
-def resampled(blocks, interval_s, method, longest, tally):
+def resampled(blocks, interval_s, method, longest, tally, pending):
     """Rows on whole multiples of an interval since 1970, those without any reading left out.
 
     method : hold, the last reading; mean, of the readings since the sample before (hold where
@@ -110,11 +168,11 @@ def resampled(blocks, interval_s, method, longest, tally):
     longest : intervals that a reading is good for
     """
     step = int(round(interval_s * 1e6))
-    reach, done, kept = longest * step, None, None
-    for block in itertools.chain(blocks, [None]):
+    reach = longest * step
+    for block in pending.ends(blocks):
         if block is not None and block.time is None:
             raise UserError("%s: generate.log.resample needs a column of times" % block.name)
-        kept = appended([part for part in (kept, block) if part is not None])
+        kept, done = with_pending(pending, block), pending.number
         times = kept.time.astype(np.int64)
         _refuse_backwards(kept, times)
         last = times[-1]
@@ -127,9 +185,9 @@ def resampled(blocks, interval_s, method, longest, tally):
                 found = _on_grid(kept, times, grid, step, method, reach, tally)
                 if len(found.time):
                     yield found
-        done = ready if done is None else max(done, ready)
-        kept = cut(kept, slice(min(np.searchsorted(times, done * step - reach - step),
-                                   len(times) - 1), None))
+        done = int(ready if done is None else max(done, ready))
+        pending.number, pending.block = done, cut(kept, slice(min(np.searchsorted(
+            times, done * step - reach - step), len(times) - 1), None))
 
 
 def _stretches(times, step, reach, done, ready):
@@ -205,26 +263,28 @@ def _refuse_backwards(block, times):
                         % (block.name, iso(block.time[wrong[0] + 1:][:1])[0]))
 
 
-def filled(blocks, methods, longest, tally):
+def filled(blocks, methods, longest, tally, chain=None):
     """Equally spaced Blocks in which some channels are filled between their readings.
 
     methods : {column: hold or linear}; longest : samples that a reading is good for
     Linear ones need the next reading: blocks come `longest` samples later.
     """
+    return (chain or Chain()).each("fill", blocks, lambda session, pending: _session_filled(
+        session, methods, longest, tally, pending))
+
+
+def _session_filled(blocks, methods, longest, tally, pending):
     late = longest if "linear" in methods.values() else 0
-    for _, session in itertools.groupby(blocks, lambda block: block.session):
-        kept, done = None, None
-        for block in itertools.chain(session, [None]):
-            kept = appended([part for part in (kept, block) if part is not None])
-            rows = kept.row + np.arange(len(kept.values))
-            done = kept.row if done is None else done
-            stop = max(done, rows[-1] + 1 - (late if block is not None else 0))
-            if stop > done:
-                yield _filled(kept, rows, done, stop, methods, longest, tally)
-            done = stop
-            start = max(0, done - longest - kept.row)
-            kept = cut(kept, slice(start, None))._replace(row=kept.row + start) if (
-                start < len(rows)) else cut(kept, slice(-1, None))._replace(row=int(rows[-1]))
+    for block in pending.ends(blocks):
+        kept = with_pending(pending, block)
+        rows = kept.row + np.arange(len(kept.values))
+        done = kept.row if pending.number is None else pending.number
+        stop = int(max(done, rows[-1] + 1 - (late if block is not None else 0)))
+        if stop > done:
+            yield _filled(kept, rows, done, stop, methods, longest, tally)
+        start = min(max(0, stop - longest - kept.row), len(rows) - 1)
+        pending.number, pending.block = stop, cut(kept, slice(start, None))._replace(
+            row=kept.row + start)
 
 
 def _filled(block, rows, start, stop, methods, longest, tally):
@@ -261,6 +321,11 @@ def joined(streams):
             if head is not None:
                 rest = cut(head, head.time > until)
                 heads[number] = rest if len(rest.time) else next(streams[number], None)
+
+
+def with_pending(pending, block):
+    """The rows that are kept, and those of a Block behind them; it may be None."""
+    return appended([part for part in (pending.block, block) if part is not None])
 
 
 def appended(parts):

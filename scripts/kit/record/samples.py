@@ -24,6 +24,11 @@ class Samples(NamedTuple):
         return self.sequences.shape[1] if windows else None
 
     @property
+    def joined(self):
+        """Whether the sequences are windows, which the stream joins."""
+        return self.given_steps is not None
+
+    @property
     def walks(self):
         """Each sequence as a tuple of one array (L, C): of its only input."""
         return [(sequence,) for sequence in self.sequences]
@@ -72,7 +77,14 @@ class Parts(NamedTuple):
     kept: list  # of each input, whether it is a state, which the step form keeps itself
     drawn: bool
 
-    steps = given_steps = None  # the model says how long its sequences are
+    steps = None  # the model says how long its sequences are
+    joined = True
+
+    @property
+    def given_steps(self):
+        """The length of the sequences that were given; None where they were drawn."""
+        given = [values.shape[1] for values, timed in zip(self.arrays, self.timed) if timed]
+        return None if self.drawn or not given else given[0]
 
     def first(self, count):
         """The first `count` items: an array per input, or the only one."""

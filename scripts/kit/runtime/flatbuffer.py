@@ -54,7 +54,7 @@ OPTIONS = {
     8: [("activation", "i8"), ("weights_format", "i8"), ("keep_num_dims", "bool")],  # FullyConn.
     9: [("beta", "f32")],  # Softmax
     10: [("axis", "i32"), ("activation", "i8")],  # Concatenation
-    11: [("activation", "i8"), ("pot_scale_int16", "bool")],  # Add
+    11: [("activation", "i8"), ("pot_scale_int16", "bool")], 12: [("activation", "i8")],  # Add, L2
     17: [("new_shape", "[i32]")],  # Reshape
     21: [("activation", "i8")],  # Mul
     22: [], 23: [("axis", "i32")], 26: [],  # Pad, Gather, Transpose
@@ -76,7 +76,8 @@ OPTIONS = {
 }
 BUILTIN = {
     0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D",
-    6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 17: "MAX_POOL_2D", 18: "MUL",
+    6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 11: "L2_NORMALIZATION", 14: "LOGISTIC",
+    17: "MAX_POOL_2D", 18: "MUL",
     19: "RELU", 21: "RELU6", 22: "RESHAPE", 25: "SOFTMAX", 28: "TANH", 34: "PAD", 36: "GATHER",
     39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 42: "DIV", 43: "SQUEEZE",
     44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 47: "EXP", 49: "SPLIT", 53: "CAST",

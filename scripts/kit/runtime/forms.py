@@ -19,6 +19,7 @@ FORMS = {form.name: form for form in (
          "as window, of any length, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer"),
     Form("step", "sample", True, "step", "one sample and the states in, output and new states out: "
          "any length"),
+    Form("chunk", "samples", True, "step", "as step, many samples of a stream at a call: a WHILE"),
 )}
 GRAPHS = sorted({form.graph for form in FORMS.values()})
 

@@ -58,7 +58,7 @@ def check(model, expected):
     given = np.array(expected["inputs"], expected["type"])
     ends = model.inputs[0], model.outputs[0]
     wanted = np.array(expected["outputs"], ends[1].dtype)
-    if (model.form, ends[0].dtype, model.input_shape, ends[1].shape[1:]) != (
+    if (model.form, ends[0].dtype, model.input_shape, model.output_shape) != (
             expected["form"], given.dtype, given.shape[1:], wanted.shape[1:]):
         raise UserError("the golden stream is of another file: of the %s form, in %s, with inputs "
                         "%s" % (expected["form"], given.dtype, given.shape))

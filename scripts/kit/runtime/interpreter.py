@@ -51,7 +51,9 @@ class Model:
             self._interpreter, "resize_tensor_input")
         self._describe()
         self.form = _form(source, self.inputs)
-        self.input_shape = self._data[0].shape[1:]
+        self._at_once = self._data[0].shape[1] if self.form == "chunk" else 1
+        self.input_shape, self.output_shape = (
+            self._item(ends[0]) for ends in (self._data, self._results))
         self.reset()
 
     def _describe(self):
@@ -96,6 +98,8 @@ class Model:
         `streams` a sample of each comes in turn, and so do the outputs.
         """
         self._expect(samples, FORMS[self.form].streams, "stream", "predict")
+        if self.form == "chunk":
+            return self._in_pieces(samples)
         sources, found = self._prepared(samples)
         (self._in_memory if self._shows_memory() else self._by_calls)(sources, found)
         return self._given(found)
@@ -154,6 +158,28 @@ class Model:
         self._held = [np.frombuffer(into, value.dtype).reshape(value.shape).copy()
                       for (into, _, _, _), value in zip(routes, self._held)]
 
+    def _in_pieces(self, samples):
+        """stream() of a chunk file: as many samples a call as the file says, at the end fewer."""
+        run, found = self._interpreter, [np.empty((0,) + self.output_shape, self._results[0].dtype)]
+        if len(samples) % self._at_once and not self.any_length:
+            raise UserError("this file takes %d samples at a call in %s, and %d are no multiple of "
+                            "that" % (self._at_once, self.runtime, len(samples)))
+        for start in range(0, len(samples), self._at_once):
+            piece = samples[None, start:start + self._at_once]
+            self._resize(piece.shape)
+            run.set_tensor(self._data[0].index, self._data[0].quantized(piece))
+            for (into, _, _), value in zip(self._routes, self._held):
+                run.set_tensor(into, value)
+            run.invoke()
+            found.append(run.get_tensor(self._results[0].index)[0])
+            self._held = [run.get_tensor(after) if convert is None else convert(
+                run.get_tensor(after)) for _, after, convert in self._routes]
+        return self._given([np.concatenate(found)])
+
+    def _item(self, end):
+        """The shape of one window or sample of an input or output."""
+        return end.shape[2:] if self.form == "chunk" else end.shape[1:]
+
     def _prepared(self, given):
         """[(input's index, its values), ...] and empty arrays for the outputs."""
         arrays = several(given)
@@ -209,12 +235,12 @@ class Model:
             raise UserError("the model takes %d arrays (%s), not %d" % (
                 len(self._data), ", ".join(item.plain for item in self._data), len(arrays)))
         for item, values in zip(self._data, arrays):
-            if self.any_length and values.ndim == 3 and values.shape[1] and (
-                    values.shape[2:] == item.shape[2:]):
+            if self.form != "chunk" and self.any_length and values.ndim == len(item.shape) and (
+                    values.shape[1] and values.shape[2:] == item.shape[2:]):
                 continue
-            if tuple(values.shape[1:]) != item.shape[1:]:
+            if tuple(values.shape[1:]) != self._item(item):
                 raise UserError("the model takes %s, not %s, per item"
-                                % (item.shape[1:], tuple(values.shape[1:])))
+                                % (self._item(item), tuple(values.shape[1:])))
 
 
 class _Tensor:

@@ -2,15 +2,19 @@
 import os
 import re
 
+import numpy as np
+
 from kit.runtime.forms import states_of
 
-LINE = 16  # bytes of the model per line
+LINE = 16  # numbers per line
+C_TYPES = {"float32": "float", "int8": "int8_t", "int16": "int16_t"}
 
 
-def header(data, facts, path):
+def header(data, facts, path, golden=None):
     """The text of a header for C99 and C++ that holds a step model and its facts.
 
     data : .tflite bytes; facts : what the .json beside it holds; path : the header's, for its name
+    golden : its golden stream, as kit.runtime.golden makes it
     """
     name = re.sub(r"\W", "_", os.path.splitext(os.path.basename(path))[0]).lower()
     name = name if not name[:1].isdigit() else "model_" + name
@@ -32,9 +36,39 @@ def header(data, facts, path):
               "#ifdef __cplusplus", "alignas(16)", "#elif defined(__GNUC__)",
               "__attribute__((aligned(16)))", "#endif",
               "static const uint8_t %s_data[%s_SIZE] = {" % (name, name.upper())]
-    lines += ["    " + ", ".join("0x%02x" % byte for byte in data[at:at + LINE]) + ","
-              for at in range(0, len(data), LINE)]
-    return "\n".join(lines + ["};", "", "#endif  /* %s */" % guard, ""])
+    lines += _rows("0x%02x" % byte for byte in data) + ["};", ""]
+    lines += [] if golden is None else _golden(name, golden)
+    return "\n".join(lines + ["#endif  /* %s */" % guard, ""])
+
+
+def _rows(numbers):
+    """Lines of numbers in C."""
+    numbers = list(numbers)
+    return ["    " + ", ".join(numbers[at:at + LINE]) + "," for at in range(0, len(numbers), LINE)]
+
+
+def _golden(name, golden):
+    """The lines of a golden stream: arrays, the CRC-32, and the function that proves an interpreter."""
+    kind, half = C_TYPES[golden["type"]], len(golden["states"]) // 2
+    arrays = {end: np.concatenate([np.ravel(part) for part in golden[end]])
+              for end in ("inputs", "outputs", "states")}
+    number = "%.8ef" if kind == "float" else "%d"
+    upper = name.upper()
+    lines = ["#define %s_GOLDEN_SAMPLES %d" % (upper, len(golden["inputs"])),
+             "#define %s_GOLDEN_RESET %d  /* the states are zero again before this sample */" % (
+                 upper, golden["reset_before"]),
+             "#define %s_GOLDEN_CRC32 0x%08xu" % (upper, golden["crc32"]), ""]
+    for end, values in arrays.items():
+        lines += ["static const %s %s_golden_%s[%d] = {" % (kind, name, end, len(values))]
+        lines += _rows(number % value for value in values) + ["};"]
+    values = dict(name=name, NAME=upper, type=kind, states=half, held=len(arrays["states"]) // 2,
+                  input=np.size(golden["inputs"][0]), output=np.size(golden["outputs"][0]),
+                  sizes=", ".join(str(np.size(state)) for state in golden["states"][:half]))
+    with open(os.path.join(os.path.dirname(__file__), "golden.h"), encoding="utf-8") as file:
+        template = file.read()
+    for key, value in values.items():
+        template = template.replace("@%s@" % key, str(value))
+    return lines + ["", template]
 
 
 def _ends(prefix, end, items):

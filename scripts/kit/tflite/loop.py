@@ -1,11 +1,12 @@
-"""The loop form: finished step models in WHILE operators, so that one file takes any length.
+"""The loop and chunk forms: finished step models in WHILE operators, one file for any length.
 
     main   the window (1, T, C); T from its SHAPE; WHILE over the steps; the head
     cond   whether the step's number is still within the window
     body   the step's sample by GATHER, the step model's operators, the next number
 
 A loop is made after quantization, from the bytes' worth of a step model in whatever precision, so
-what it computes is what the step file computes from the zero state, in the same operators. What
+what it computes is what the step file computes from the zero state, in the same operators; a chunk,
+from the states that are its inputs. What
 only the output needs (the head) stands after the loop. Where a whole sequence is asked for, the
 body moves the sequence found so far by one and puts its row at the end: STRIDED_SLICE and
 CONCATENATION keep the shape that the WHILE was prepared for, and 1.15 has both.
@@ -22,10 +23,11 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.runtime import flatbuffer
-from kit.runtime.flatbuffer import BOOL, FLOAT32, INT8, INT16, INT32
+from kit.runtime.flatbuffer import BOOL, FLOAT32, INT8, INT16, INT32, TYPES
 from kit.runtime.forms import FORMS
 
-INPUT = FORMS["loop"].first_input
+INPUT, CHUNK = FORMS["loop"].first_input, FORMS["chunk"].first_input
+AT_ONCE = 50  # samples of a chunk, as its file says it
 VERSIONS = {("GATHER", INT8): 2, ("STRIDED_SLICE", INT8): 2, ("CONCATENATION", INT8): 2,
             ("CONCATENATION", INT16): 3, ("SLICE", INT16): 4, ("MUL", INT8): 2, ("MUL", INT16): 4,
             ("ADD", INT8): 2, ("ADD", INT16): 3, ("QUANTIZE", INT8): 2, ("QUANTIZE", INT16): 2}
@@ -143,27 +145,56 @@ class Subgraph:
                 "outputs": np.array(self.outputs, np.int32)}
 
 
-def looped(built, steps, channels):
+def looped(built, steps, item):
     """(Model dict, signature) of the loop form.
 
     built : [(kit.network.loops.Piece, [Step, ...]), ...], the pieces with their finished models
     steps : T as the file says it
+    item : the shape of one step of the window
     """
-    model = {"version": 3, "operator_codes": [], "buffers": [{}], "subgraphs": [None]}
-    main = Subgraph(model)
+    main = _main()
+    model = main.model
     first = Places(built[0][1][0]) if built[0][1] else None
     kind = first.kind(first.sample) if first else Kind(FLOAT32)
-    value = window = main.tensor([1, steps, channels], kind, INPUT)
+    value = window = main.tensor([1, steps] + list(item), kind, INPUT)
     main.inputs = [window]
     for piece, models in built:
         value = _piece(main, piece, models, value)
     main.tensors[value]["name"] = "output"
     main.outputs = [value]
     model["subgraphs"][0] = main.finished()
-    ends = [[{"name": name, "shape": main.shape(place), "type": "float32", "role": "data"}]
+    ends = [[{"name": name, "shape": main.shape(place), "role": "data",
+              "type": TYPES[main.kind(place).type] if place == window and kind.type == INT32
+              else "float32"}]
             for name, place in ((INPUT, window), ("output", value))]
     return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
                    "any_length": not any(piece.flat for piece, _ in built)}
+
+
+def chunked(step, count):
+    """(Model dict, signature) of the chunk form: `count` samples of a stream and the states in, the
+    output after each sample and the new states out."""
+    main, places = _main(), Places(step)
+    kind, shape = places.kind(places.sample), [1, count] + places.shape(places.sample)[1:]
+    source = main.tensor(shape, kind, CHUNK)
+    main.tensors[source]["shape_signature"] = np.array([1, -1] + shape[2:], np.int32)
+    (_, *before), (output, *after) = step.signature["inputs"], step.signature["outputs"]
+    first = [main.tensor(places.shape(place), places.kind(place), item["name"])
+             for place, item in zip(places.states, before)]
+    found, last = run_over(main, step, source, sequence=True, first=first)
+    for place, item in zip([found] + last, [output] + after):
+        main.tensors[place]["name"] = item["name"]
+    main.inputs, main.outputs = [source] + first, [found] + last
+    main.model["subgraphs"][0] = main.finished()
+    return main.model, {
+        "form": "chunk", "any_length": True,
+        "inputs": [dict(step.signature["inputs"][0], name=CHUNK, shape=shape)] + before,
+        "outputs": [dict(output, shape=main.shape(found))] + after}
+
+
+def _main():
+    """The first subgraph of a new model."""
+    return Subgraph({"version": 3, "operator_codes": [], "buffers": [{}], "subgraphs": [None]})
 
 
 def _piece(main, piece, models, value):
@@ -181,11 +212,12 @@ def _piece(main, piece, models, value):
 def _run(main, piece, step, backwards, value, turned=False):
     places = Places(step)
     value = _requantized(main, value, places.kind(places.sample))
-    if piece.repeat is None and len(main.shape(value)) == 2:  # a vector: nothing to loop over
+    one = len(main.shape(value)) == len(places.shape(places.sample))
+    if piece.repeat is None and one:  # nothing to loop over
         known = {places.sample: value}
         main.inline(step.model, places.leading_to([places.output]), known)
         return known[places.output]
-    return run_over(main, step, value, backwards, piece.sequence, turned, piece.repeat)
+    return run_over(main, step, value, backwards, piece.sequence, turned, piece.repeat)[0]
 
 
 def _requantized(main, place, kind):
@@ -264,7 +296,7 @@ class Places:
 
     def __init__(self, step):
         self.graph, = step.model["subgraphs"]
-        places = {tensor["name"]: place for place, tensor in enumerate(self.graph["tensors"])}
+        places = {tensor.get("name"): place for place, tensor in enumerate(self.graph["tensors"])}
         self.sample, *self.states = [places[item["name"]] for item in step.signature["inputs"]]
         self.output, *self.next = [places[item["name"]] for item in step.signature["outputs"]]
 
@@ -284,13 +316,17 @@ class Places:
         return found
 
 
-def run_over(main, step, source, backwards=False, sequence=False, turned=False, count=None):
-    """Put a loop of the step model into `main`; the place of the last output, or of all of them.
+def run_over(main, step, source, backwards=False, sequence=False, turned=False, count=None,
+             first=None):
+    """Put a loop of the step model into `main`.
+
+    Returns the place of the last output, or of all of them, and the places of the last states.
 
     source : place of the window (1, N, C), or of a vector (1, C) that every step takes
     backwards : from the last row to the first
     sequence : (1, N, K) is wanted, not (1, K), in the order of the steps; the other way if `turned`
     count : number of steps where the source is a vector
+    first : places of the first states, by default zeros
     """
     places = Places(step)
     in_loop = places.leading_to(places.next + ([places.output] if sequence else []))
@@ -301,10 +337,10 @@ def run_over(main, step, source, backwards=False, sequence=False, turned=False, 
             not sequence and places.output not in carried):
         in_loop, head = places.leading_to(places.next + [places.output]), []
         carried[places.output] = None  # the output itself goes from step to step
-    first = [_zeros(main, places.kind(place), places.shape(place)) for place in carried]
+    first = first or [_zeros(main, places.kind(place), places.shape(place)) for place in carried]
     if sequence:
-        first.append(_room(main, source, places.kind(places.output), places.shape(places.output),
-                           count))
+        first = first + [_room(main, source, places.kind(places.output),
+                               places.shape(places.output), count)]
     number = _length(main, source) if count is None else main.numbers(count)
     start = main.op("ADD", [number, main.numbers(-1)], [1]) if backwards else main.numbers(0)
     before = [start, number, source] + first
@@ -326,11 +362,12 @@ def run_over(main, step, source, backwards=False, sequence=False, turned=False, 
     numbers = {"cond": len(subgraphs), "body": len(subgraphs) + 1}
     subgraphs += [cond.finished(), body.finished()]
     main.add("WHILE", before, after, numbers)
+    states = after[3:3 + len(places.next)]
     if sequence:
-        return after[-1]
+        return after[-1], states
     known = dict(zip(carried, after[3:]))
     main.inline(step.model, head, known)
-    return known[places.output]
+    return known[places.output], states
 
 
 def _read_by(head, in_loop):
@@ -347,21 +384,22 @@ def _subgraph(main, before):
 
 
 def _length(main, source):
-    """The place of N (1,) of a window (1, N, C)."""
-    shape = main.op("SHAPE", [source], [3], out_type=INT32)
+    """The place of N (1,) of a window (1, N, ...)."""
+    shape = main.op("SHAPE", [source], [len(main.shape(source))], out_type=INT32)
     return main.op("STRIDED_SLICE", [shape, main.numbers(1), main.numbers(2), main.numbers(1)],
                    [1])
 
 
 def _row(body, rows, number):
-    """Row `number` (1,) of (1, N, C): (1, C)."""
-    kind, width = body.kind(rows), body.shape(rows)[2]
-    if kind.type == INT16:
-        begin = body.op("CONCATENATION", [body.numbers(0), number, body.numbers(0)], [3], axis=0)
-        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, width)], [1, 1, width], kind)
+    """Row `number` (1,) of (1, N, ...): (1, ...)."""
+    kind, item = body.kind(rows), body.shape(rows)[2:]
+    if kind.type in (INT16, INT32):
+        zeros = [body.numbers(0) for _ in item]
+        begin = body.op("CONCATENATION", [body.numbers(0), number] + zeros, [2 + len(item)], axis=0)
+        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, *item)], [1, 1] + item, kind)
     else:
-        row = body.op("GATHER", [rows, number], [1, 1, width], kind, axis=1)
-    return _reshaped(body, row, [1, width])
+        row = body.op("GATHER", [rows, number], [1, 1] + item, kind, axis=1)
+    return _reshaped(body, row, [1] + item)
 
 
 def _zeros(main, kind, shape):

@@ -49,4 +49,4 @@ def _samples(rows, backwards):
 
 def _outputs(built, windows, steps):
     """What these pieces make of windows (n, T, C)."""
-    return Model(toco.packed(*loop.looped(built, steps, windows.shape[-1]))).predict(windows)
+    return Model(toco.packed(*loop.looped(built, steps, windows.shape[2:]))).predict(windows)

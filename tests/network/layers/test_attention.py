@@ -51,10 +51,8 @@ def test_the_output_has_the_steps_of_the_query_and_the_channels_of_the_value():
             check(layer, *shapes)
 
 
-def test_it_needs_the_whole_sequence_without_a_mask():
+def test_it_needs_the_whole_sequence():
     assert "is Attention, which needs the whole sequence" in no_step(read("Attention"))
-    with pytest.raises(UserError, match="is AdditiveAttention over a masked sequence, which is not supp"):
-        KINDS["AdditiveAttention"].check_mask("m.h5", read("AdditiveAttention"))
 
 
 def test_how_many_arrays_the_file_holds():

@@ -131,9 +131,7 @@ def test_a_gru_that_resets_after_has_two_biases():
         check(recurrent("GRU", reset_after=True, arrays=arrays_of("GRU")), (6, C))
 
 
-def test_what_is_refused_when_read_or_masked():
-    with pytest.raises(UserError, match="layer 'odd' has time_major=True"):
-        recurrent("LSTM", time_major=True)
+def test_what_is_refused_of_masked_sequences():
     KINDS["LSTM"].check_mask("m.h5", recurrent("LSTM"))
     with pytest.raises(UserError, match="layer 'odd' has zero_output_for_mask=True"):
         KINDS["LSTM"].check_mask("m.h5", recurrent("LSTM", zero_output_for_mask=True))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.tflite.int8.scales import affine, best_scale, through
+from kit.tflite.int8.scales import HEADROOM, affine, best_scale, power_of_two, through, widened
 
 FLOATS = st.floats(0.01, 1000)
 
@@ -43,3 +43,15 @@ def test_error_after_the_nonlinearity_is_what_counts():
 
 def test_tensor_that_is_always_zero_gets_a_sound_scale():
     assert best_scale(np.zeros(10))[0] > 1e-3
+
+
+def test_the_range_of_int16_is_twice_what_was_seen():
+    scale, zero_point = widened(np.array([-3.0, 1.0]))
+    assert zero_point == 0 and scale * 32767 == pytest.approx(HEADROOM * 3)
+    assert widened(np.zeros(3)) == (1 / 32768, 0)
+
+
+@pytest.mark.parametrize("value", [1.0, 2.0, 0.5, -1.0])
+def test_powers_of_two_are_exact(value):
+    scale, _ = power_of_two(abs(value))
+    assert value / scale == round(value / scale) and abs(value / scale) <= 32767

@@ -33,18 +33,31 @@ static float NAME_elu(float x)
 }
 
 
-/* y = W x + b */
+/* y = W x + b: four rows at a time, for which an element of x is read once; the last ones again where
+   there are fewer */
 static void NAME_product(const float *x, const float *w, const float *b, int rows, int columns,
                          float *y)
 {
+    const int last = rows - 1;
     int r, c;
 
-    for (r = 0; r < rows; r++, w += columns) {
-        float sum = b[r];
+    for (r = 0; r < rows; r += 4) {
+        const int r1 = r + 1 < last ? r + 1 : last, r2 = r + 2 < last ? r + 2 : last,
+            r3 = r + 3 < last ? r + 3 : last;
+        const float *w0 = w + r * columns, *w1 = w + r1 * columns, *w2 = w + r2 * columns,
+            *w3 = w + r3 * columns;
+        float sum0 = b[r], sum1 = b[r1], sum2 = b[r2], sum3 = b[r3];
 
-        for (c = 0; c < columns; c++)
-            sum += w[c] * x[c];
-        y[r] = sum;
+        for (c = 0; c < columns; c++) {
+            sum0 += w0[c] * x[c];
+            sum1 += w1[c] * x[c];
+            sum2 += w2[c] * x[c];
+            sum3 += w3[c] * x[c];
+        }
+        y[r] = sum0;
+        y[r1] = sum1;
+        y[r2] = sum2;
+        y[r3] = sum3;
     }
 }
 

@@ -38,29 +38,7 @@ static inline int32_t NAME_saturated(int32_t x)
 #endif
 
 
-/* Lay x out from column `first` on as NAME_product reads it: in each four the second and the
-   third change places, because a core with SMLAD takes apart four bytes so. */
-static void NAME_spread(int16_t *into, int first, const int8_t *x, int n)
-{
-    int i;
-
-    for (i = 0; i < n; i++) {
-        const int to = first + i;
-        into[(to & ~3) | (to & 1) << 1 | (to >> 1 & 1)] = x[i];
-    }
-}
-
-
 #if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
-#include <arm_acle.h>
-static inline uint32_t NAME_word(const void *from)
-{
-    uint32_t word;
-
-    memcpy(&word, from, sizeof word);
-    return word;
-}
-
 /* Products of two rows with x, two an instruction. The odd bytes stay where they are, 256 times
    too large, in sums of their own; these wrap where the whole does not: up to 1024 columns. */
 __attribute__((noinline))

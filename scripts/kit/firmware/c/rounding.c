@@ -15,10 +15,10 @@ static inline int32_t NAME_round_tflite_any(int32_t x, int32_t m, int e)
 }
 
 
-/* twice, half up, e > 0 */
+/* twice, half up; with 32 added to e, the second time half away from zero; e > 0 */
 static inline int32_t NAME_round_tf115(int32_t x, int32_t m, int e)
 {
     const int32_t high = (int32_t)(((int64_t)x * m + (1 << 30)) >> 31);
 
-    return (high + (1 << (e - 1))) >> e;
+    return (high + (1 << ((e & 31) - 1)) + (e & 32 ? high >> 31 : 0)) >> (e & 31);
 }

@@ -1,5 +1,5 @@
 """The Keras model of a file, built in TensorFlow 1.15 from its description and its arrays."""
-import copy
+import contextlib
 
 from kit.base.cli import UserError
 from kit.tf.tf115 import session, tf
@@ -67,14 +67,32 @@ tf.keras.utils.get_custom_objects().update(
     ACTIVATIONS, Rescaling=Rescaling, LastStep=LastStep)
 
 
-def built(file):
+@contextlib.contextmanager
+def in_float64():
+    """Keras computes in float64 in what is built here."""
+    tf.keras.backend.set_floatx("float64")
+    try:
+        yield
+    finally:
+        tf.keras.backend.set_floatx("float32")
+
+
+def _with_dtype(item, dtype):
+    """A description with float32 made another type."""
+    if isinstance(item, dict):
+        return {key: dtype if key == "dtype" and value == "float32" else _with_dtype(value, dtype)
+                for key, value in item.items()}
+    return [_with_dtype(value, dtype) for value in item] if isinstance(item, list) else item
+
+
+def built(file, dtype="float32"):
     """The tf.keras model of a KerasFile, for inference; UserError where 1.15 cannot build it."""
     keras = tf.keras
     keras.backend.clear_session()
     keras.backend.set_session(session())
     keras.backend.set_learning_phase(0)
     try:
-        model = keras.layers.deserialize(copy.deepcopy(file.description))
+        model = keras.layers.deserialize(_with_dtype(file.description, dtype))
         for path, layer in leaves(model, ""):
             layer.set_weights(file.arrays[path])
     except Exception as error:  # Keras raises whatever its layers raise

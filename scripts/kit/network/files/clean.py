@@ -23,6 +23,10 @@ SIZES = dict({key: (1, 1 << 20) for key in (
              size=(1, 1 << 12), padding=(0, 1 << 14), cropping=(0, 1 << 20),
              target_shape=(-1, 1 << 26), batch_input_shape=(1, 1 << 20))
 SAME_ACTIVATION = {None: "linear", "silu": "swish", "hard_silu": "hard_swish"}
+# layers that mean the same whichever axis is the batch
+EITHER_WAY = ("InputLayer", "Dense", "Activation", "Dropout", "LeakyReLU", "ReLU", "ELU", "Softmax",
+              "BatchNormalization", "LayerNormalization", "GaussianNoise", "Bidirectional", "Add",
+              "Concatenate", "Multiply", "Rescaling")
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
           "AlphaDropout", "BatchNormalization")
 OPERATORS = {"add": "Add", "subtract": "Subtract", "sub": "Subtract", "multiply": "Multiply",
@@ -51,7 +55,8 @@ def cleaned(path, description, version, lambdas):
             "%s: the model is a class of its own (%s), whose layers are Python code and no "
             "description; build a Sequential or functional model of the same layers, give it the "
             "weights and save that" % (path, description["class_name"]))
-    return _Cleaner(path, _is_keras_3(description, version), lambdas).model(description)
+    model = _Cleaner(path, _is_keras_3(description, version), lambdas).model(description)
+    return batch_first(path, model)
 
 
 def _is_keras_3(description, version):
@@ -59,6 +64,34 @@ def _is_keras_3(description, version):
     if version:
         return version.split(".")[0].isdigit() and 3 <= int(version.split(".")[0]) < 10
     return "module" in description and "keras_version" not in description
+
+
+def batch_first(path, model):
+    """The model with the batch before the steps where all its layers have time_major=True.
+
+    Between them only what works along the last axis means the same either way.
+    """
+    layers = [layer for item in layers_of(model) for layer in _with_inner(item)]
+    major = [layer for layer in layers if layer["config"].get("time_major")]
+    if not major:
+        return model
+    for layer in layers:
+        config = layer["config"]
+        if is_model(layer) or layer not in major and layer["class_name"] not in EITHER_WAY:
+            raise UserError("%s: layer '%s' has time_major=True, and '%s' beside it, %s, would take "
+                            "its steps for the batch; rebuild the model with the batch first"
+                            % (path, name_of(major[0]), name_of(layer), layer["class_name"]))
+        config.pop("time_major", None)
+        shape = config.get("batch_input_shape")
+        if shape and len(shape) > 2:
+            config["batch_input_shape"] = [shape[1], shape[0]] + list(shape[2:])
+    return model
+
+
+def _with_inner(item):
+    """A layer, and the layers that it wraps."""
+    inner = [item["config"][key] for key in ("layer", "backward_layer") if item["config"].get(key)]
+    return [item] + [layer for part in inner for layer in _with_inner(part)]
 
 
 class _Cleaner:

@@ -6,7 +6,10 @@ from kit.network.layers.kind import Kind, Layer, WHOLE
 
 
 class Attention(Kind):
-    """softmax(query key') value; inputs (n, Tq, d), (n, Tv, d) and perhaps the keys."""
+    """softmax(query key') value; inputs (n, Tq, d), (n, Tv, d) and perhaps the keys.
+
+    Masked steps of the value weigh nothing, those of the query give zeros.
+    """
 
     def read(self, path, name, config, arrays):
         options = {"causal": bool(config.get("causal"))}
@@ -24,15 +27,8 @@ class Attention(Kind):
                             "(steps, channels), are needed"
                             % (path, layer.name, layer.kind, shapes))
 
-    def masks(self, layer, masked):
-        return False
-
     def check_mask(self, path, layer):
-        raise UserError("%s: layer '%s' is %s over a masked sequence, which is not supported"
-                        % (path, layer.name, layer.kind))
-
-    def mask(self, call):
-        return None
+        pass
 
     def no_step(self, layer, timed, shapes):
         return "is %s, which %s" % (layer.kind, WHOLE)
@@ -54,9 +50,18 @@ class Attention(Kind):
             later = np.triu(np.full((1, rows, columns), -1e9, np.float32), 1)
             # as a difference: toco takes a sum for the product's bias, one row for all
             scores = tf.subtract(tf_constant(call, later), tf.negative(scores), name="causal")
+        if call.masks[1] is not None:  # steps of the value that do not count weigh nothing
+            counts = tf.reshape(tf.concat(call.masks[1], 1), (-1, 1, columns), name="counts")
+            nothing = tf.multiply(tf.subtract(counts, call.ops.row(counts, 1)), call.ops.row(
+                counts, 1e9), name="nothing")
+            scores = tf.subtract(nothing, tf.negative(scores), name="masked")
         weights = tf.nn.softmax(tf.reshape(scores, (-1, columns)), name="weights")
         weights = tf.reshape(weights, (-1, rows, columns), name="attention")
-        return call.ops.batch_product(weights, value, False, False)
+        found = call.ops.batch_product(weights, value, False, False)
+        if call.masks[0] is None:
+            return found
+        steps = call.ops.steps(found, call.after)
+        return [tf.multiply(*pair, name="kept") for pair in zip(steps, call.masks[0])]
 
 
 class AdditiveAttention(Attention):

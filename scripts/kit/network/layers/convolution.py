@@ -7,8 +7,9 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
-from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
-from kit.network.layers.recurrent import LSTM
+from kit.network.layers.kind import Kind, Layer, check_arrays, check_rank, same
+from kit.network.layers.recurrent import LSTM, blend
+from kit.network.roles import note
 
 ONE_DIMENSION, TWO_DIMENSIONS = "(steps, channels)", "(rows, columns, channels)"
 
@@ -37,7 +38,62 @@ def length(size, kernel, stride, dilation, padding):
     return (size - reach) // stride + 1
 
 
-class Conv1D(Kind):
+class Strided(Kind):
+    """A kind that may give an output every few steps alone.
+
+    In the step form a state counts them, one of its numbers 1, and the output has a mask: 1 where
+    there is a new one. What follows holds its states where it is 0, as at a masked step, and so
+    repeats its output.
+    """
+
+    def is_slow(self, layer):
+        """Whether the step form has outputs at some calls only."""
+        return self.pace(layer) != (0, 1)
+
+    def phases(self, layer):
+        """The state that counts, where there is one."""
+        return [("phase", (sum(self.pace(layer)),))] if self.is_slow(layer) else []
+
+    def onward(self, layer):
+        """The matrix and the numbers that make the next count of one: v A + b.
+
+        It begins with all zeros, and then goes to its first place.
+        """
+        first, every = self.pace(layer)
+        matrix = np.eye(first + every, k=1, dtype=np.float32)
+        matrix[-1, first] += 1
+        matrix[:, 0] -= 1
+        return matrix, np.eye(first + every, dtype=np.float32)[0]
+
+    def mask(self, call):
+        """Where there is a new output, in the step form."""
+        if not any(call.timed) or not self.is_slow(call.layer):
+            return call.masks[0]
+        (matrix, start), first = self.onward(call.layer), self.pace(call.layer)[0]
+        new = call.ops.linear(matrix[:, first:first + 1], start[first:first + 1], "linear", "new")(
+            call.states[-1])
+        return new if call.masks[0] is None else call.ops.tf.multiply(call.masks[0], new, name="both")
+
+    def along(self, call, reach, output):
+        """(output, new states) of a step: `output` of the last reach + 1 samples side by side."""
+        tf, x, width, after = call.ops.tf, call.values[0], call.before[-1], []
+        seen = tf.concat([call.states[0], x], 1, name="seen") if reach else x
+        if reach:
+            after.append(tf.slice(seen, [0, width], [-1, reach * width], name="later"))
+        if self.is_slow(call.layer):
+            after.append(call.ops.linear(*self.onward(call.layer), "linear", "count")(
+                call.states[-1]))
+        return output(seen), [blend(tf, call.masks[0], *pair, name="held")
+                              for pair in zip(after, call.states)]
+
+    def no_loop(self, layer):
+        if self.is_slow(layer):
+            return "is %s with an output every %d steps; use the window form" % (
+                layer.kind, self.pace(layer)[1])
+        return None
+
+
+class Conv1D(Strided):
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
         options = dict(options_of(config, 1), kernel=numbers(config["kernel_size"], 1)[0],
@@ -85,16 +141,29 @@ class Conv1D(Kind):
                                   (count, kernel * call.before[1]), call.after)
 
     def keeps_steps(self, layer, shapes):
-        return layer.options["strides"] == (1,) and layer.options["padding"] != "same"
+        options = layer.options
+        return options["padding"] != "same" or options["kernel"] == 1
 
     def no_step(self, layer, timed, shapes):
         if not any(timed):
             return None
-        if layer.options["strides"] != (1,):
-            return "is %s with strides over the steps, which %s" % (layer.kind, WHOLE)
         if layer.options["padding"] == "same" and layer.options["kernel"] > 1:
             return "is %s with padding='same', which looks ahead; use the window form, or train " \
                 "with padding='causal'" % layer.kind
+        return None
+
+    def pace(self, layer):
+        """Without strides a valid one begins with samples of zero."""
+        stride = layer.options["strides"][0]
+        return (self.reach(layer) if layer.options["padding"] == "valid" else 0, stride) if (
+            stride > 1) else (0, 1)
+
+    def no_loop(self, layer):
+        if self.is_slow(layer):
+            return super().no_loop(layer)
+        if layer.options["padding"] == "valid" and self.reach(layer):
+            return "is %s with padding='valid', and a loop would begin with samples of zero; use " \
+                "the window form, or train with padding='causal'" % layer.kind
         return None
 
     def reach(self, layer):
@@ -102,23 +171,25 @@ class Conv1D(Kind):
 
     def states(self, layer, shape):
         reach = self.reach(layer)
-        return [("samples", (reach * shape[-1],))] if reach and len(shape) == 1 else []
+        samples = [("samples", (reach * shape[-1],))] if reach and len(shape) == 1 else []
+        return samples + self.phases(layer)
 
     def step(self, call):
         if not any(call.timed):
             return self.window(call), []
         tf, width, gap = call.ops.tf, call.before[-1], call.layer.options["dilation"][0]
-        reach, x = self.reach(call.layer), call.values[0]
-        if not reach:
-            return self.product(call)(x), []
-        seen = tf.concat([call.states[0], x], 1, name="seen")  # (n, (reach + 1) C)
-        taps = seen if gap == 1 else tf.concat(
-            [tf.slice(seen, [0, k * width], [-1, width]) for k in range(0, reach + 1, gap)], 1)
-        later = tf.slice(seen, [0, width], [-1, reach * width], name="later")
-        return self.product(call)(taps), [later]
+        reach = self.reach(call.layer)
+
+        def output(seen):
+            taps = seen if gap == 1 or not reach else tf.concat(
+                [tf.slice(seen, [0, k * width], [-1, width]) for k in range(0, reach + 1, gap)], 1)
+            return self.product(call)(taps)
+        return self.along(call, reach, output)
 
     def twin(self, keras, layer, values, timed):
-        changed = {} if layer.get_config()["padding"] == "same" else {"padding": "causal"}
+        config = layer.get_config()
+        begins_with_zeros = config["padding"] == "valid" and tuple(config["strides"]) == (1,)
+        changed = {"padding": "causal"} if begins_with_zeros else {}
         copy = same(layer, **(changed if any(timed) else {}))
         return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
 
@@ -139,33 +210,64 @@ class SeparableConv1D(Conv1D):
         return 2 + bool(config.get("use_bias", True)), 0
 
 
-class Pooling1D(Kind):
-    """The largest or the mean of each `size` steps."""
+class Pooling(Strided):
+    """The largest or the mean of windows along one axis or two."""
 
-    def __init__(self, mean=False):
-        self.mean = mean
+    def __init__(self, rank, mean=False):
+        self.rank, self.mean = rank, mean
 
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
-        size = numbers(config["pool_size"], 1)
-        return Layer(("Max", "Average")[self.mean] + "Pooling1D", name,
-                     {"size": size, "strides": numbers(config.get("strides") or size, 1),
-                      "padding": config["padding"]}, {})
+        size = numbers(config["pool_size"], self.rank)
+        kind = "%sPooling%dD" % (("Max", "Average")[self.mean], self.rank)
+        return Layer(kind, name, {
+            "size": size, "strides": numbers(config.get("strides") or size, self.rank),
+            "padding": config["padding"]}, {})
 
     def shape(self, layer, shape):
         options = layer.options
-        return (length(shape[0], options["size"][0], options["strides"][0], 1,
-                       options["padding"]),) + tuple(shape[1:])
+        return tuple(length(axis, size, stride, 1, options["padding"]) for axis, size, stride in zip(
+            shape, options["size"], options["strides"])) + tuple(shape[-1:])
 
     def check(self, path, layer, shapes):
-        check_rank(path, layer, shapes[0], 2, ONE_DIMENSION)
+        check_rank(path, layer, shapes[0], self.rank + 1, (
+            ONE_DIMENSION, TWO_DIMENSIONS)[self.rank - 1])
 
     def window(self, call):
-        wide = call.ops.tf.reshape(call.tensor, (-1, call.before[0], 1, call.before[1]))
-        options = call.layer.options
-        found = call.ops.pool(wide, self.mean, options["size"] + (1,), options["strides"] + (1,),
+        """Steps are rows of one column."""
+        options, ones = call.layer.options, (1,) * (2 - self.rank)
+        x = call.tensor if self.rank == 2 else call.ops.tf.reshape(
+            call.tensor, (-1, call.before[0], 1, call.before[1]))
+        found = call.ops.pool(x, self.mean, options["size"] + ones, options["strides"] + ones,
                               options["padding"])
-        return call.ops.tf.reshape(found, (-1,) + tuple(call.after), name="pooled")
+        return found if self.rank == 2 else call.ops.tf.reshape(
+            found, (-1,) + tuple(call.after), name="pooled")
+
+    def keeps_steps(self, layer, shapes):
+        return self.rank == 1 and layer.options["padding"] == "valid"
+
+    def no_step(self, layer, timed, shapes):
+        return None if self.keeps_steps(layer, shapes) else super().no_step(layer, timed, shapes)
+
+    def pace(self, layer):
+        return layer.options["size"][0] - 1, layer.options["strides"][0]
+
+    def states(self, layer, shape):
+        if self.rank == 2 or len(shape) != 1:
+            return []
+        before = layer.options["size"][0] - 1
+        return ([("samples", (before * shape[-1],))] if before else []) + self.phases(layer)
+
+    def step(self, call):
+        if not any(call.timed):
+            return self.window(call), []
+        tf, size, width = call.ops.tf, call.layer.options["size"][0], call.before[-1]
+
+        def output(seen):
+            found = call.ops.pool(tf.reshape(seen, (-1, size, 1, width)), self.mean, (size, 1),
+                                  (1, 1), "valid")
+            return tf.reshape(found, (-1, width), name="pooled")
+        return self.along(call, size - 1, output)
 
 
 class GlobalPooling(Kind):
@@ -295,11 +397,12 @@ class Conv2D(Kind):
         return layer.options["kernel"] + (shape[-1], layer.options["filters"])
 
     def window(self, call):
-        options, width = call.layer.options, call.after[-1]
-        return call.ops.convolution(
-            call.tensor, call.layer.weights["kernel"],
-            call.layer.weights.get("bias", np.zeros(width, np.float32)), options["strides"],
-            options["padding"], options["dilation"], options["activation"])
+        layer, options = call.layer, call.layer.options
+        bias = layer.weights.get("bias", np.zeros(call.after[-1], np.float32))
+        return call.ops.convolution_of(
+            layer.weights["kernel"], bias, options["strides"], options["padding"],
+            options["dilation"], options["activation"], "convolution",
+            depthwise=layer.kind == "DepthwiseConv2D")(call.tensor)
 
 
 class SeparableConv2D(Conv2D):
@@ -328,38 +431,6 @@ class DepthwiseConv2D(Conv2D):
 
     def kernel_shape(self, layer, shape):
         return layer.options["kernel"] + (shape[-1], layer.options["depth"])
-
-    def window(self, call):
-        options, width = call.layer.options, call.after[-1]
-        return call.ops.convolution(
-            call.tensor, call.layer.weights["kernel"],
-            call.layer.weights.get("bias", np.zeros(width, np.float32)), options["strides"],
-            options["padding"], options["dilation"], options["activation"], depthwise=True)
-
-
-class Pooling2D(Kind):
-    def __init__(self, mean=False):
-        self.mean = mean
-
-    def read(self, path, name, config, arrays):
-        refuse_channels_first(path, name, config)
-        size = numbers(config["pool_size"], 2)
-        return Layer(("Max", "Average")[self.mean] + "Pooling2D", name, {
-            "size": size, "strides": numbers(config.get("strides") or size, 2),
-            "padding": config["padding"]}, {})
-
-    def shape(self, layer, shape):
-        options = layer.options
-        return tuple(length(axis, size, stride, 1, options["padding"]) for axis, size, stride in zip(
-            shape, options["size"], options["strides"])) + tuple(shape[-1:])
-
-    def check(self, path, layer, shapes):
-        check_rank(path, layer, shapes[0], 3, TWO_DIMENSIONS)
-
-    def window(self, call):
-        options = call.layer.options
-        return call.ops.pool(call.tensor, self.mean, options["size"], options["strides"],
-                             options["padding"])
 
 
 class ConvLSTM2D(LSTM):
@@ -400,37 +471,53 @@ class ConvLSTM2D(LSTM):
         return [tf.fill(full, 0.0, name="zero_" + state) for state in self.carried]
 
     def cell(self, ops, layer):
+        """Gates and candidate are one convolution each of x and h side by side, where both are
+        convolved in one way; else each is the sum of two."""
         tf, options = ops.tf, layer.options
-        filters, act = options["filters"], options["activation"]
-        bias = layer.weights.get("bias", np.zeros(4 * filters, np.float32))
-        order = np.concatenate([np.arange(filters) + k * filters for k in (0, 1, 3, 2)])
-        from_x = ops.convolution_of(layer.weights["kernel"][..., order], bias[order],
-                                    options["strides"], options["padding"], options["dilation"],
-                                    "from_x")
-        from_h = ops.convolution_of(layer.weights["recurrent"][..., order],
-                                    np.zeros(4 * filters, np.float32), (1, 1), "same", (1, 1),
-                                    "from_h")
+        act, gate_act = options["activation"], options["recurrent_activation"]
+        bias = layer.weights.get("bias", np.zeros(4 * options["filters"], np.float32))
+        i, f, g, o = np.split(np.arange(4 * options["filters"]), 4)
+        alike = options["padding"] == "same" and options["strides"] == options["dilation"] == (1, 1)
+        sums = self._joined if alike else self._apart
+        gates = sums(ops, layer, bias, np.concatenate([i, f, o]), gate_act, "gates")
+        candidate = sums(ops, layer, bias, g, act, "candidate")
 
         def cell(x, states):
             h, c = states
-            total = tf.add(from_x(x), from_h(h), name="sum")
-            i, f, o, g = tf.split(total, 4, 3, name="gate")
-            i, f, o = (ops.activate(gate, options["recurrent_activation"], "gate_" + name)
-                       for gate, name in zip((i, f, o), "ifo"))
-            c = tf.add(tf.multiply(f, c, name="kept"),
-                       tf.multiply(i, ops.activate(g, act, "candidate"), name="added"), name="c")
-            return [tf.multiply(o, ops.activate(c, act, "squashed"), name="h"), c]
+            given = [note("joined", tf.concat([x, h], 3, name="xh"))] if alike else [x, h]
+            into, keep, out = tf.split(gates(*given), 3, 3, name="gate")
+            added = tf.multiply(into, candidate(*given), name="added")
+            c = tf.add(tf.multiply(keep, c, name="kept"), added, name="c")
+            return [tf.multiply(out, ops.activate(c, act, "squashed"), name="h"), c]
         return cell
+
+    def _joined(self, ops, layer, bias, columns, activation, name):
+        """A function of x and h side by side."""
+        kernel = np.concatenate([layer.weights["kernel"], layer.weights["recurrent"]], 2)
+        return ops.convolution_of(kernel[..., columns], bias[columns], (1, 1), "same", (1, 1),
+                                  activation, name)
+
+    def _apart(self, ops, layer, bias, columns, activation, name):
+        """A function of x and of h."""
+        options = layer.options
+        from_x = ops.convolution_of(layer.weights["kernel"][..., columns], bias[columns],
+                                    options["strides"], options["padding"], options["dilation"],
+                                    "linear", name + "_x")
+        from_h = ops.convolution_of(layer.weights["recurrent"][..., columns],
+                                    np.zeros(len(columns), np.float32), (1, 1), "same", (1, 1),
+                                    "linear", name + "_h")
+        return lambda x, h: ops.activate(ops.tf.add(from_x(x), from_h(h), name=name + "_sum"),
+                                         activation, name)
 
 
 CELLS = {"ConvLSTM2D": ConvLSTM2D()}
 KINDS = {
-    "Conv1D": Conv1D(), "SeparableConv1D": SeparableConv1D(), "MaxPooling1D": Pooling1D(),
-    "AveragePooling1D": Pooling1D(True), "GlobalMaxPooling1D": GlobalPooling(2),
+    "Conv1D": Conv1D(), "SeparableConv1D": SeparableConv1D(), "MaxPooling1D": Pooling(1),
+    "AveragePooling1D": Pooling(1, True), "GlobalMaxPooling1D": GlobalPooling(2),
     "GlobalAveragePooling1D": GlobalPooling(2, True), "UpSampling1D": UpSampling1D(),
     "Conv2D": Conv2D(), "SeparableConv2D": SeparableConv2D(),
-    "DepthwiseConv2D": DepthwiseConv2D(), "MaxPooling2D": Pooling2D(),
-    "AveragePooling2D": Pooling2D(True), "GlobalMaxPooling2D": GlobalPooling(3),
+    "DepthwiseConv2D": DepthwiseConv2D(), "MaxPooling2D": Pooling(2),
+    "AveragePooling2D": Pooling(2, True), "GlobalMaxPooling2D": GlobalPooling(3),
     "GlobalAveragePooling2D": GlobalPooling(3, True), "ConvLSTM2D": CELLS["ConvLSTM2D"],
 }
 KINDS.update((kind, Borders(kind, rank)) for kind, rank in (

@@ -97,6 +97,14 @@ class Kind:
         """
         return "is %s over the steps, which %s" % (layer.kind, WHOLE) if any(timed) else None
 
+    def pace(self, layer):
+        """(calls before the first output, calls from one output to the next) of the step form."""
+        return 0, 1
+
+    def no_loop(self, layer):
+        """Why a loop of the step form would compute something else; None where it would not."""
+        return None
+
     def no_fused(self, layer):
         """(why there is no fused form, what else would help); None where there is."""
         return None

@@ -33,10 +33,10 @@ class Embedding(StepByStep):
     def mask(self, call):
         if not call.layer.options["mask_zero"]:
             return None
-        tf = call.ops.tf
-        x = tf.reshape(tf.cast(call.values[0], tf.float32), (-1,) + tuple(call.before) + (1,))
-        return call.ops.each_step(x, tuple(call.before) + (1,), lambda one: counts(
-            call.ops, one, 0.0))
+        counted = np.ones((call.layer.options["rows"], 1), np.float32)
+        counted[0] = 0
+        found = call.ops.tf.gather(counted, call.values[0], name="counts")
+        return call.ops.each_step(found, tuple(call.before) + (1,), lambda one: one)
 
     def window(self, call):
         table = call.ops.tf.constant(call.layer.weights["table"], name="table")

@@ -36,9 +36,6 @@ class Recurrent(Kind):
     # --- the file ---
 
     def read(self, path, name, config, arrays):
-        if config.get("time_major"):
-            raise UserError("%s: layer '%s' has time_major=True; rebuild it with the batch first"
-                            % (path, name))
         options = {
             "activation": activation(path, name, config["activation"]),
             "return_sequences": bool(config.get("return_sequences")),
@@ -214,11 +211,15 @@ def showing_states(keras, cell):
 
 
 def blend(tf, mask, new, old, name):
-    """new where the mask (n, 1) is 1, old where it is 0; new where there is none."""
+    """new where the mask (n, 1) is 1, old where it is 0; new where there is none.
+
+    Each times its part of 1, so that integers hold both to the bit.
+    """
     if mask is None:
         return new
-    return tf.add(old, tf.multiply(mask, tf.subtract(new, old, name=name + "_change"),
-                                   name=name + "_part"), name=name)
+    rest = tf.subtract(tf.constant(np.ones(1, np.float32)), mask, name=name + "_rest")
+    return tf.add(tf.multiply(mask, new, name=name + "_new"),
+                  tf.multiply(rest, old, name=name + "_old"), name=name)
 
 
 class LSTM(Recurrent):

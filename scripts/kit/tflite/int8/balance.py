@@ -2,6 +2,7 @@
 import numpy as np
 
 from kit.tflite.int8.graph import MOVES, replace
+from kit.tflite.int8.masks import Masks
 from kit.tflite.int8.ties import tied
 
 
@@ -36,6 +37,7 @@ class Rescaler:
     def __init__(self, graph):
         self.graph, self.consumers, self.producers = graph, graph.consumers(), graph.producers()
         self.products = {}  # source -> its MUL
+        self.valued = Masks(graph).valued()
         self.factors, self.weights = {}, {}  # factor, (weights, column, factor) -> place
 
     def source(self, place):
@@ -48,12 +50,12 @@ class Rescaler:
         """Put source * factor in place of source, undone in the weights; the place of the product,
         or None where something else reads the source too."""
         graph = self.graph
-        readers = products(graph, self.consumers, source)
-        if readers is None or source in [int(p) for p in graph.body["outputs"]]:
+        readers = products(graph, self.consumers, source, self.valued)
+        if readers is None:
             return None
         scaled = graph.add_tensor("scaled_" + graph.tensors[source]["name"],
                                   graph.tensors[source]["shape"])
-        product = graph.product(source, self._factor(factor), scaled)
+        product = graph.operator("MUL", [source, self._factor(factor)], scaled)
         for operator in self.consumers[source]:
             replace(operator, source, scaled)
         self.products[source], self.producers[scaled] = product, product
@@ -87,15 +89,22 @@ class Rescaler:
         self.graph.operators[:] = ordered
 
 
-def products(graph, consumers, source):
+def products(graph, consumers, source, valued=()):
     """[(FULLY_CONNECTED, weights, first column, columns), ...] that read a tensor or parts of it;
-    None when something else reads it too."""
-    found, todo = [], [(source, 0, None)]
+    None when something else reads it too, as the graph's outputs do.
+
+    valued : FULLY_CONNECTED operators that look for a value other than 0 in what they read
+    """
+    found, todo, outputs = [], [(source, 0, None)], set(map(int, graph.body["outputs"]))
     while todo:
         place, start, width = todo.pop()
+        if place in outputs:
+            return None
         for operator in consumers.get(place, ()):
             kind = graph.kind(operator)
-            if kind in MOVES and width is None:
+            if any(operator is other for other in valued):
+                return None
+            if width is None and (kind in MOVES or graph.puts_zeros(operator)):
                 todo += [(int(out), 0, None) for out in operator["outputs"]]
             elif kind == "CONCATENATION" and width is None:
                 sizes = [int(graph.tensors[p]["shape"][-1]) for p in operator["inputs"]]

@@ -12,11 +12,12 @@ MOST_VALUES = 30000000  # kept of a long or wide model: 120 MB
 
 def observe(graph, signature, samples):
     """What each computed tensor holds on the calibration data: place -> (n, elements) float32."""
-    computed = [place for place in range(len(graph.tensors))
-                if graph.constant(place) is None and graph.tensors[place].get("type", 0) == FLOAT32
+    written = set(graph.producers()) | {graph.places[item["name"]] for item in signature["inputs"]}
+    computed = [place for place in sorted(written)
+                if graph.tensors[place].get("type", 0) == FLOAT32
                 and not graph.tensors[place].get("is_variable")]
     run = _interpreter(graph, signature, computed)
-    runs = _step_runs if signature["form"] == "step" else _window_runs
+    runs = _step_runs if signature["form"] in ("step", "loop") else _window_runs
     found = {place: [] for place in computed}
     per_run = sum(int(np.prod(graph.tensors[place]["shape"])) for place in computed)
     for _ in runs(run, signature, samples, MOST_VALUES // per_run):
@@ -46,7 +47,10 @@ def _window_runs(run, signature, samples, most):
 
 
 def _step_runs(run, signature, samples, most):
-    """The recurrence along each sequence of the data; yields where observations are kept."""
+    """The recurrence along each sequence of the data; yields where observations are kept.
+
+    In the step form windows are joined, as in the comparison with Keras: their states go on.
+    """
     details = [item["index"] for item in run.get_input_details()]  # in the signature's order
     names = {item["name"]: item["index"] for item in run.get_output_details()}
     first_state = len(data_of(signature["inputs"]))
@@ -58,8 +62,10 @@ def _step_runs(run, signature, samples, most):
     total = int(np.minimum(lengths[picks], SAMPLES).sum())
     every = max(1, total // max(100, min(KEPT_SAMPLES, most)))
     extremes, count = set(samples.extremes), 0
+    zero = [np.zeros(item["shape"], np.float32) for item in states_of(signature["inputs"])]
+    held, goes_on = zero, samples.joined and signature["form"] == "step"
     for pick in picks:
-        held = [np.zeros(item["shape"], np.float32) for item in states_of(signature["inputs"])]
+        held = held if goes_on else zero
         for number, sample in enumerate(zip(*(values[:SAMPLES] for values in walks[pick]))):
             for place, values in zip(places, sample):
                 run.set_tensor(place, np.asarray(values)[None])

@@ -9,9 +9,12 @@ from kit.tflite.int8.scales import steps_of, through
 from kit.tflite.int8.schemes import NUMPY
 
 
-def emit(graph, observed, scales, scheme):
-    """Turn the float Model dict into the integer one."""
-    emitter = Emitter(graph, observed, scales, scheme)
+def emit(graph, observed, scales, scheme, exact=()):
+    """Turn the float Model dict into the integer one.
+
+    exact : places of weights that are rounded to nearest, with a bias that stands as it is
+    """
+    emitter = Emitter(graph, observed, scales, scheme, exact)
     for operator in list(graph.operators):
         emitter.operator(operator)
     for place, scale in scales.items():
@@ -23,8 +26,9 @@ def emit(graph, observed, scales, scheme):
 class Emitter:
     """Writes operators of integers; each constant at each scale that is asked for is made once."""
 
-    def __init__(self, graph, observed, scales, scheme):
+    def __init__(self, graph, observed, scales, scheme, exact=()):
         self.graph, self.scales, self.scheme, self.operators = graph, scales, scheme, []
+        self.exact = exact
         self.observed, self.rows = observed, inputs_of_products(graph, observed)
         self.product_scales = _scales_of_products(graph, scales)
         self.constants = {}  # (place, scale or None) -> place
@@ -68,34 +72,45 @@ class Emitter:
 
     def _convolution(self, kind, source, kernel, bias):
         """Places of a convolution's input, kernel and bias, rounded to nearest."""
-        graph, scale = self.graph, self.scales.get(source, (1 / 128, 0))
+        scale = self.scales.get(source, (1 / 128, 0))
         if source not in self.scales:  # the zero state
             source = self._constant(source, scale)
         key = kernel, bias, scale
         if key not in self.products:
-            values, name = graph.constant(kernel), graph.tensors[kernel]["name"]
-            step = step_of(values)
-            unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
-            whole = np.rint(graph.constant(bias) / unit).astype(NUMPY[self.scheme.bias_type])
-            rounded = np.clip(np.rint(values / step), -127, 127).astype(np.int8)
-            axis = 0 if kind == "CONV_2D" else 3  # 1.15 reads a scale for each channel
-            self.products[key] = [
-                graph.add_tensor(name, values.shape, INT8, rounded),
-                graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole)]
-            for place, value, along in zip(self.products[key], (step, unit), (axis, 0)):
-                graph.tensors[place]["quantization"] = {
-                    "scale": np.full(len(whole), value, np.float32),
-                    "zero_point": np.zeros(len(whole), np.int64), "quantized_dimension": along}
+            self.products[key] = self._kernel(kind, *key)
         return [source] + self.products[key]
+
+    def _kernel(self, kind, kernel, bias, scale):
+        """Places of an int8 kernel and its bias, with a scale for each channel that comes out."""
+        graph, values = self.graph, self.graph.constant(kernel)
+        axis = 0 if kind == "CONV_2D" else 3
+        others = tuple(other for other in range(4) if other != axis)
+        steps = np.float32(np.maximum(np.abs(values).max(others), 1e-6) / 127)
+        units = np.float32(scale[0]) * steps
+        along = steps.reshape([-1 if other == axis else 1 for other in range(4)])
+        whole = np.rint(graph.constant(bias) / units).astype(NUMPY[self.scheme.bias_type])
+        places = [
+            graph.add_tensor(graph.tensors[kernel]["name"], values.shape, INT8,
+                             np.clip(np.rint(values / along), -127, 127).astype(np.int8)),
+            graph.add_tensor(graph.tensors[kernel]["name"] + "_bias", whole.shape,
+                             self.scheme.bias_type, whole)]
+        for place, scales, dimension in zip(places, (steps, units), (axis, 0)):
+            graph.tensors[place]["quantization"] = {
+                "scale": scales, "zero_point": np.zeros(len(whole), np.int64),
+                "quantized_dimension": dimension}
+        return places
 
     def _product_constants(self, place, bias, scale):
         """Places of the int8 weights and of the bias, which takes up what rounding loses."""
         graph, rows, weights = self.graph, self.rows[place], self.graph.constant(place)
         bias = graph.constant(bias) if bias >= 0 else np.zeros(len(weights), np.float32)
         step = step_of(weights)
-        rounded = round_weights(weights, step, rows)
-        seen = through(rows.astype(np.float64), *scale, limit=self.scheme.limit)
-        lost = mean_loss(weights, rounded * step, rows, seen)
+        if place in self.exact:
+            rounded, lost = np.rint(weights / step).astype(np.int8), 0
+        else:
+            rounded = round_weights(weights, step, rows)
+            seen = through(rows.astype(np.float64), *scale, limit=self.scheme.limit)
+            lost = mean_loss(weights, rounded * step, rows, seen)
         unit = float(np.float32(np.float32(scale[0]) * np.float32(step)))
         whole = np.clip(np.rint((bias + lost) / unit), -2 ** 31, 2 ** 31 - 1).astype(
             NUMPY[self.scheme.bias_type])

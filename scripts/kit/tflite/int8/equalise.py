@@ -88,4 +88,4 @@ def _divide(graph, state, shrink, readers):
     for reader in readers:
         replace(reader, state, whole)
     before = next(k for k, operator in enumerate(graph.operators) if operator is readers[0])
-    graph.operators.insert(before, graph.product(state, shrink, whole))
+    graph.operators.insert(before, graph.operator("MUL", [state, shrink], whole))

@@ -7,9 +7,10 @@ from kit.runtime.flatbuffer import FLOAT32, INT32
 
 # Operators whose output has the input's scale; the number is the place of the data.
 MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "TRANSPOSE": 0, "SLICE": 0,
-         "STRIDED_SLICE": 0, "REVERSE_V2": 0, "PAD": 0, "MAX_POOL_2D": 0, "AVERAGE_POOL_2D": 0}
+         "STRIDED_SLICE": 0, "REVERSE_V2": 0, "MAX_POOL_2D": 0, "AVERAGE_POOL_2D": 0}
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-ADD_OPTIONS, MUL_OPTIONS = 11, 21  # numbers in the union of options
+# Operator -> the number of its options in their union.
+OPTIONS = {"CONCATENATION": 10, "ADD": 11, "L2_NORMALIZATION": 12, "MUL": 21, "SLICE": 38}
 
 
 class Graph:
@@ -73,6 +74,15 @@ class Graph:
         """The place of what an operator of MOVES moves."""
         return int(operator["inputs"][MOVES[self.kind(operator)]])
 
+    def puts_zeros(self, operator):
+        """Whether it is a CONCATENATION of zeros round a tensor, along another than the last axis."""
+        if self.kind(operator) != "CONCATENATION":
+            return False
+        values = [self.constant(int(place)) for place in operator["inputs"]]
+        last = len(self.tensors[int(operator["outputs"][0])]["shape"]) - 1
+        return operator["options"].get("axis", 0) not in (-1, last) and sum(
+            value is None or value.any() for value in values) == 1
+
     def add_tensor(self, name, shape, dtype=FLOAT32, values=None, scale=None):
         """A new tensor; its place."""
         tensor = {"name": name, "shape": np.array(shape, np.int32), "type": dtype, "buffer": 0}
@@ -95,10 +105,20 @@ class Graph:
         codes.append({"builtin_code": number, "version": version})
         return len(codes) - 1
 
-    def product(self, a, b, out):
-        """A float MUL of two tensors, not yet among the operators."""
-        return {"opcode_index": self.opcode("MUL", 1), "options_type": MUL_OPTIONS, "options": {},
-                "inputs": np.array([a, b], np.int32), "outputs": np.array([out], np.int32)}
+    def operator(self, kind, inputs, out, **options):
+        """A float operator of one output, not yet among the operators."""
+        return {"opcode_index": self.opcode(kind, 1), "options_type": OPTIONS[kind],
+                "options": options, "inputs": np.array(inputs, np.int32),
+                "outputs": np.array([out], np.int32)}
+
+    def drop_unread(self):
+        """Leave out the operators whose outputs nothing reads."""
+        wanted, kept = {int(place) for place in self.body["outputs"]}, []
+        for operator in reversed(self.operators):
+            if wanted & {int(place) for place in operator["outputs"]}:
+                wanted |= {int(place) for place in operator["inputs"]}
+                kept.insert(0, operator)
+        self.operators[:] = kept
 
 
 def replace(operator, old, new):

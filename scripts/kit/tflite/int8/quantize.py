@@ -50,6 +50,9 @@ from kit.tflite.int8.calibrate import observe
 from kit.tflite.int8.emit import emit
 from kit.tflite.int8.equalise import equalise, exact_candidates
 from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, Graph
+from kit.tflite.int8.masks import Masks
+from kit.tflite.int8.normalise import norm_vectors
+from kit.tflite.int8.padding import join_zeros
 from kit.tflite.int8.relus import fuse_relus
 from kit.tflite.int8.scales import choose_scales
 
@@ -64,35 +67,33 @@ def quantized(model, signature, samples, scheme):
     """
     graph = Graph(flatbuffer.merge_constants(model))
     fuse_relus(graph)
+    join_zeros(graph)
+    if "L2_NORMALIZATION" in scheme.fixed:
+        norm_vectors(graph)
     refuse_unknown(graph, scheme)
     observed = observe(graph, signature, samples)
     balance(graph, observed, signature, scheme)
     fixed = equalise(graph, observed, signature, scheme) if scheme.fine else exact_candidates(
         graph, signature, scheme)
-    observed = observe(graph, signature, samples)
+    observed, masks = observe(graph, signature, samples), Masks(graph)
+    masks.show(observed)
+    fixed.update(dict.fromkeys(masks.places, scheme.mask))
     fixed.update(fused.output_scales(graph, observed))
     scales = choose_scales(graph, observed, signature, scheme, fixed)
-    return emit(graph, observed, scales, scheme)
+    return emit(graph, observed, scales, scheme, masks.settle(scales, scheme))
 
 
 def refuse_unknown(graph, scheme):
     for operator in graph.operators:
-        kind = graph.kind(operator)
+        kind, name = graph.kind(operator), graph.tensors[operator["outputs"][0]]["name"]
         if kind == fused.OPERATOR:
             refuse_lstm(graph, operator, scheme)
             continue
-        known = kind in FREE or kind in MOVES or kind in scheme.fixed
-        if not known or kind in CONVOLUTIONS and not scheme.fine:
-            name = graph.tensors[operator["outputs"][0]]["name"]
+        if kind not in FREE and kind not in MOVES and kind not in scheme.fixed:
             raise UserError("no %s form: the operator %s at '%s' has no %s kernel in %s; use "
                             "float32 or dynamic"
                             % (scheme.name, kind, name, scheme.name, scheme.kernels))
-        if kind == "PAD" and scheme.name == "int8":
-            name = graph.tensors[operator["outputs"][0]]["name"]
-            raise UserError("no int8 form: '%s' is padded, and 1.15's int8 kernel of PAD computes "
-                            "something else, without a word; use int16x8, float32 or dynamic" % name)
         if kind == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
-            name = graph.tensors[operator["outputs"][0]]["name"]
             raise UserError("no %s form: '%s' is a product of two computed tensors, as attention "
                             "is, and there are %s products with constants alone; use float32 or "
                             "dynamic" % (scheme.name, name, scheme.name))
@@ -100,7 +101,7 @@ def refuse_unknown(graph, scheme):
 
 def refuse_lstm(graph, operator, scheme):
     name = graph.tensors[operator["outputs"][0]]["name"]
-    if not scheme.fine:
+    if scheme.name != "int8":
         raise UserError("no %s fused form: LiteRT and tflite-runtime have no such kernel of %s; use "
                         "the loop form, which is as exact" % (scheme.name, fused.OPERATOR))
     if operator["options"].get("activation") != FUSED_TANH:

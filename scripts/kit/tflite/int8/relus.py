@@ -1,7 +1,7 @@
 """RELU and RELU6 as an activation that an integer kernel has."""
 import numpy as np
 
-from kit.tflite.int8.graph import ADD_OPTIONS
+from kit.tflite.int8.graph import OPTIONS
 
 RELUS = {"RELU": 1, "RELU6": 3}  # number of the fused activation
 
@@ -12,6 +12,6 @@ def fuse_relus(graph):
         kind = graph.kind(operator)
         if kind in RELUS:
             zero = graph.add_tensor("zero", (), values=np.float32(0))
-            operator.update(opcode_index=graph.opcode("ADD", 1), options_type=ADD_OPTIONS,
+            operator.update(opcode_index=graph.opcode("ADD", 1), options_type=OPTIONS["ADD"],
                             options={"activation": RELUS[kind]},
                             inputs=np.append(operator["inputs"], zero).astype(np.int32))

@@ -3,6 +3,7 @@ import numpy as np
 
 from kit.runtime.forms import states_of
 from kit.tflite.int8.graph import MOVES
+from kit.tflite.int8.masks import Masks
 
 
 class Ties:
@@ -46,4 +47,5 @@ def tied(graph, signature):
         if graph.kind(operator) in MOVES:
             for out in operator["outputs"]:
                 ties.tie(graph.moved(operator), int(out))
+    Masks(graph).tie(ties)
     return ties

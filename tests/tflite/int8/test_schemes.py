@@ -1,4 +1,4 @@
-"""Int16 activations over int8 weights: what a file of them loses, and what makes it sound."""
+"""What an integer precision asks of a file, what a file of int16x8 loses, and what makes it sound."""
 import numpy as np
 import pytest
 
@@ -6,21 +6,35 @@ from kit.base.cli import UserError
 from kit.runtime import flatbuffer
 from kit.runtime.verifier import checked
 from kit.tflite.int8 import emit
-from kit.tflite.int8.scales import HEADROOM, power_of_two, widened
+from kit.tflite.int8.schemes import NUMPY, SCHEMES
 
 OTHER = 1.001  # a scale this much larger is another one
 
 
-def test_range_is_twice_what_was_seen():
-    scale, zero_point = widened(np.array([-3.0, 1.0]))
-    assert zero_point == 0 and scale * 32767 == pytest.approx(HEADROOM * 3)
-    assert widened(np.zeros(3)) == (1 / 32768, 0)
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHEMES))
+def test_fixed_scales_hold_what_comes_out_of_a_curve_and_the_candidate_every_step_of_it(scheme):
+    """A sigmoid from 0 to 1 less a step, tanh from -1 on; 2 s and 2 s - 1 move no integer."""
+    limits = np.iinfo(NUMPY[scheme.type])
+    assert scheme.limit == limits.max
+    sigmoid, zero = scheme.fixed["LOGISTIC"]
+    assert sigmoid * (limits.max - zero) == pytest.approx(1, abs=sigmoid)
+    assert sigmoid * (limits.min - zero) <= 0
+    tanh, middle = scheme.fixed["TANH"]
+    assert middle == 0 and tanh * limits.max == pytest.approx(1, abs=1.01 * tanh)
+    steps = np.arange(max(limits.min, zero), limits.max + 1)
+    s = sigmoid * (steps - zero)
+    for (scale, offset), real in ((scheme.doubled, 2 * s), (scheme.candidate, 2 * s - 1)):
+        whole = real / scale + offset
+        np.testing.assert_array_equal(whole, np.rint(whole))
+        assert whole.min() >= limits.min and whole.max() <= limits.max
 
 
-@pytest.mark.parametrize("value", [1.0, 2.0, 0.5, -1.0])
-def test_powers_of_two_are_exact(value):
-    scale, _ = power_of_two(abs(value))
-    assert value / scale == round(value / scale) and abs(value / scale) <= 32767
+def test_a_scheme_is_named_after_its_precision():
+    from kit.runtime.precisions import PRECISIONS
+
+    for name, scheme in SCHEMES.items():
+        precision = PRECISIONS[name]
+        assert scheme.name == name and precision.calibrated and precision.ends == scheme.type
 
 
 @pytest.mark.slow

@@ -1,0 +1,70 @@
+"""A network as pieces that are loops: where it is cut, and what each piece is."""
+import pytest
+
+from kit.base.cli import UserError
+from kit.network.description import Input, Network, Node, path_of
+from kit.network.loops import pieces
+from layer_graphs import C, SEQ, T, both, dense, lstm, read
+
+REPEAT = read("RepeatVector", n=T)
+
+
+def cut(*layers, shape=(T, C)):
+    """[(kinds of layers of each network, backwards, sequence, merge, repeat, flat), ...]."""
+    return [([[layer.kind for layer in network.layers] for network in piece.networks],) + piece[1:]
+            for piece in pieces(path_of(layers, shape), T)]
+
+
+def test_what_has_a_step_form_is_one_piece():
+    assert cut(lstm(), dense(4)) == [([["LSTM", "Dense"]], (False,), False, None, None, False)]
+    assert cut(lstm(**SEQ), dense(4)) == [([["LSTM", "Dense"]], (False,), True, None, None, False)]
+
+
+def test_two_directions_are_two_loops_side_by_side():
+    assert cut(both(**SEQ), lstm(inputs=8), dense(4)) == [
+        ([["LSTM"], ["LSTM"]], (False, True), True, "concat", None, False),
+        ([["LSTM", "Dense"]], (False,), False, None, None, False)]
+    forward, backward = pieces(path_of([both()], (T, C)), T)[0].networks
+    assert not forward.layers[0].options["go_backwards"] and not backward.layers[0].options[
+        "go_backwards"], "the loop itself turns round"
+    assert forward.inputs[0].shape == (None, C)
+
+
+def test_a_layer_that_runs_from_the_end_begins_a_loop():
+    assert cut(dense(C, C), lstm(go_backwards=True), dense(4)) == [
+        ([["Dense"]], (False,), True, None, None, False),
+        ([["LSTM", "Dense"]], (True,), False, None, None, False)]
+
+
+def test_an_autoencoder_takes_the_same_vector_at_every_step():
+    assert cut(lstm(), REPEAT, lstm(inputs=4, **SEQ), dense(4, C)) == [
+        ([["LSTM"]], (False,), False, None, None, False),
+        ([["LSTM", "Dense"]], (False,), True, None, T, False)]
+
+
+def test_a_flatten_over_the_steps_makes_one_vector():
+    found = cut(lstm(**SEQ), read("Flatten"), dense(4 * T))
+    assert found == [([["LSTM"]], (False,), True, None, None, False),
+                     ([["Dense"]], (False,), False, None, None, True)]
+    assert cut(lstm(**SEQ), read("Flatten"))[1] == ([], (), False, None, None, True)
+    last = pieces(path_of([lstm(**SEQ), read("Flatten"), dense(4 * T)], (T, C)), T)[-1]
+    assert last.networks[0].inputs[0].shape == (4 * T,)
+
+
+@pytest.mark.parametrize("layers, said", [
+    ([both(**SEQ), read("GlobalMaxPooling1D")], "layer 'odd' is GlobalMaxPooling1D, which needs all steps"),
+    ([both(None), dense(4)], "layer 'odd' stands where the path of layers forks or joins"),
+])
+def test_the_layer_in_the_way_is_named(layers, said):
+    nodes = [Node(layers[0], (0,), (1, 2) if layers[0].options["merge"] is None else (1,)),
+             Node(layers[1], (1,), (3 if layers[0].options["merge"] is None else 2,))]
+    network = Network([Input("x", (T, C))], nodes, [("output", nodes[1].outputs[0])])
+    with pytest.raises(UserError, match="m.h5: no loop form: " + said):
+        pieces(network, T, "m.h5")
+
+
+def test_a_loop_has_one_input_of_vectors_and_one_output():
+    one = path_of([lstm()], (T, C))
+    two = one._replace(outputs=one.outputs * 2)
+    with pytest.raises(UserError, match="the model has 1 inputs and 2 outputs, and a loop has one"):
+        pieces(two, T)

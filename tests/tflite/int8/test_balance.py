@@ -1,0 +1,82 @@
+"""What is joined with a state is brought to its range, and the float file computes the same."""
+import numpy as np
+import pytest
+
+import step_models
+from keras_models import walk
+from kit.runtime import flatbuffer
+from kit.runtime.interpreter import Model
+from kit.tflite.int8.balance import balance, joined_with_states, products
+from kit.tflite.int8.graph import Graph
+from kit.tflite.int8.schemes import INT8_SCHEME
+
+ENDS = {"inputs": [{"name": "sample"}, {"name": "state_0_h", "role": "state"}],
+        "outputs": [{"name": "output"}, {"name": "next_state_0_h", "role": "state"}]}
+
+
+def rnn_of(directly=True):
+    """(Graph, signature) of a SimpleRNN whose sample enters directly, or as part of a RESHAPE."""
+    b = step_models.Builder("float32", 3)
+    x, h = b.vector(3, 0, name="sample"), b.vector(4, 0, name="state_0_h")
+    part = x if directly else b.op("RESHAPE", [x, b.tensor([2], dtype="int32", data=np.int32([1, 3]))],
+                                   b.vector(3, 0))
+    joined = b.op("CONCATENATION", [part, h], b.vector(7, 0, name="joined"), axis=1)
+    after = b.op("TANH", [b.product(joined, 4, b.vector(4, 0))], b.vector(4, 0, name="next_state_0_h"))
+    y = b.product(after, 2, b.vector(2, 0, name="output"))
+    model = flatbuffer.read(b.save([x, h], [y, after]))
+    return Graph(model), dict(ENDS, steps=[{"scopes": [""], "joined": ["joined"]}])
+
+
+def seen(graph, sample, state):
+    """What calibration saw: ranges of the sample and of the state."""
+    return {place: np.float32([[top, -top / 2]]) for place, top in (
+        (graph.place("sample"), sample), (graph.place("state_0_h"), state),
+        (graph.place("next_state_0_h"), state))}
+
+
+def stream(graph):
+    return Model(flatbuffer.write(graph.model), "tflite_runtime").stream(walk(50, 3))
+
+
+@pytest.mark.parametrize("directly", [True, False])
+def test_a_sample_of_another_range_is_multiplied_and_the_weights_undo_it(directly):
+    graph, signature = rnn_of(directly)
+    before, count = stream(graph), len(graph.operators)
+    observed = seen(graph, 8.0, 0.5)
+    observed[int(joined_with_states(graph, signature)[0][0])] = observed[graph.place("sample")]
+    balance(graph, observed, signature, INT8_SCHEME)
+    assert len(graph.operators) == count + 1 and graph.kind(graph.operators[0]) == "MUL"
+    factor = graph.constant(int(graph.operators[0]["inputs"][1]))
+    assert float(factor) == pytest.approx(0.5 / 8)
+    np.testing.assert_allclose(stream(graph), before, atol=1e-6)
+
+
+def test_a_sample_of_nearly_the_same_range_stays():
+    graph, signature = rnn_of()
+    for sample in (0.5 * 0.99 * INT8_SCHEME.same_range, 0.5 / INT8_SCHEME.same_range * 1.01):
+        count = len(graph.operators)
+        balance(graph, seen(graph, sample, 0.5), signature, INT8_SCHEME)
+        assert len(graph.operators) == count
+
+
+def test_what_something_else_reads_stays():
+    """Only products undo a factor; of what an ADD reads none is multiplied."""
+    graph, signature = rnn_of()
+    other = graph.add_tensor("other", (1, 3))
+    graph.operators.append({"opcode_index": graph.opcode("ADD", 1), "options_type": 11, "options": {},
+                            "inputs": np.int32([graph.place("sample")] * 2), "outputs": np.int32([other])})
+    count = len(graph.operators)
+    balance(graph, seen(graph, 8.0, 0.5), signature, INT8_SCHEME)
+    assert len(graph.operators) == count
+
+
+def test_products_that_read_a_part_of_what_is_joined_know_their_columns():
+    graph, _ = rnn_of()
+    (_, weights, start, width), = products(graph, graph.consumers(), graph.place("state_0_h"))
+    assert (start, width) == (3, 4) and graph.constant(weights).shape == (4, 7)
+    after = graph.place("next_state_0_h")
+    assert products(graph, graph.consumers(), after) is None, "an output of the graph"
+    graph.body["outputs"] = graph.body["outputs"][:1]
+    (_, weights, start, width), = products(graph, graph.consumers(), after)
+    assert (start, width) == (0, 4) and graph.constant(weights).shape == (2, 4)
+    assert products(graph, graph.consumers(), int(graph.operators[1]["outputs"][0])) is None, "tanh"
