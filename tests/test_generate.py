@@ -206,10 +206,3 @@ def test_too_short_a_test_part_names_the_key_and_what_is_allowed():
     with pytest.raises(UserError, match=r"generate.test_samples is 2000.*2400 or more"):
         generate.generate(section(SMOKE, test_samples=2000, **tiny))
     assert len(generate.generate(section(SMOKE, test_samples=2400, **tiny))[1]) == 3
-
-
-def test_plan_fills_the_share_with_plain_and_short_events_first():
-    assert injection.plan(900, 0.03) == [
-        ("spike", "plain"), ("dropout", "plain"), ("bias", "plain")]
-    two_rounds = injection.plan(48000, 0.027)
-    assert len(two_rounds) == 72 and two_rounds[:36] == two_rounds[36:]
