@@ -3,7 +3,7 @@ DVC ?= .venv-dvc/bin/dvc
 STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect compare \
+.PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect fleet compare \
 	reproduce verify sign firmware-report runtimes soak bench bench-compare audit clean lock
 
 help:  ## explain the targets
@@ -95,6 +95,10 @@ firmware-report: setup  ## the C detector on emulated cores: flash, RAM, stack, 
 		--scaler models/train/scaler.json --detector reports/evaluate/detectors.json \
 		--keras models/train/keras_model.h5 --out reports/firmware $(ARGS)
 
+fleet: setup  ## thousands of sensors, on Dask: ARGS="score --logs plant/logs --out alarms"
+	@sh scripts/setup fleet
+	@sh scripts/run fleet $(or $(ARGS),--help)
+
 bench: setup  ## every file in every runtime against what else there is, in time and bytes
 	@sh scripts/setup litert tflm peers
 	@sh scripts/run bench models/convert --keras models/train/keras_model.h5 \
@@ -116,6 +120,6 @@ clean:  ## remove what is generated and not in git; the environments and DVC's c
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/dvc,3.9,--universal)
-	for name in litert tflm peers audit sign; do \
+	for name in litert tflm peers fleet audit sign; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done

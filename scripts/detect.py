@@ -34,19 +34,18 @@ import numpy as np
 from kit.base.cli import UserError, atomic_path, counted, parser, read_json, run
 from kit.detection import memory
 from kit.detection.fitted import read_detector
-from kit.detection.stream import Alarms, Envelope, StreamDetector
+from kit.detection.stream import (
+    FIELDS, Envelope, StreamDetector, Watch, check_channels, stem, step_model)
 from kit.page.panels import draw, figure_class
 from kit.record.files import PIECE_BYTES
-from kit.record.logs import SESSION, Form, form_of, open_log, text_log
+from kit.record.logs import Form, form_of, open_log, text_log
 from kit.record.readings import Chain, sampled
 from kit.record.steady import Steady
-from kit.record.timeline import Timeline, cut, equally_spaced, iso
+from kit.record.timeline import Timeline, cut, equally_spaced
 from kit.record.windows import read_scaler
-from kit.runtime.interpreter import Model
 from kit.runtime.verifier import model_file
 from kit.tflite.chunk import InPieces
 
-FIELDS = ["event", "start", "end", "time", "peak_score"]
 POLL_S = 0.2
 SAVED_S = 10  # seconds at most between two states
 TOLD = 10  # bad rows that are told one by one
@@ -182,40 +181,6 @@ def growing_pieces(path, file, signals):
             signals.wait(time.sleep, POLL_S)
 
 
-def check_channels(log, channels, ignored):
-    """UserError naming where a log's channels are not the model's."""
-    if log.form.tag_column:
-        return
-    if log.header[0] in channels and log.form.time == "auto" and not log.form.time_column:
-        log.form = log.form._replace(time="none")
-    if SESSION in log.header and SESSION not in channels:  # a record as `generate` writes it
-        log.form = log.form._replace(sessions=SESSION)
-    there = log.channels(ignored)
-    lacking = [name for name in channels if name not in there]
-    unknown = [name for name in there if name not in channels]
-    if lacking or unknown:
-        raise UserError("%s does not have the channels that the model was trained on%s%s" % (
-            log.name, "; it lacks " + ", ".join(lacking) if lacking else "",
-            "; the model does not know %s (--ignore leaves a column out)" % ", ".join(unknown)
-            if unknown else ""))
-
-
-def step_model(path):
-    """A step file, many samples a call; UserError with the file's name for any other."""
-    try:
-        model = Model(path)
-    except UserError as error:
-        raise UserError(str(error) if path in str(error) else "%s: %s" % (path, error))
-    if model.form != "step":
-        raise UserError("%s is of the %s form; a stream needs the step form" % (path, model.form))
-    return InPieces(model, model_file(path)[0])
-
-
-def stem(path):
-    """models/convert/step_int8.tflite is step_int8, the name of its detector."""
-    return os.path.splitext(os.path.basename(path))[0]
-
-
 def writer(form, stream):
     """The function that prints one change of an alarm."""
     if form == "jsonl":
@@ -231,71 +196,6 @@ def writer(form, stream):
         lines.writerow(["" if value is None else value for value in values])
         stream.flush()
     return write_row
-
-
-class Watch:
-    """Scores samples as they come and writes every change of an alarm.
-
-    detector : StreamDetector; timed : whether the log has times
-    envelope : Envelope of channels, score and time in seconds, or None
-    """
-
-    def __init__(self, detector, write, timed, envelope):
-        self.detector, self.alarms, self.timed = detector, Alarms(), timed
-        self.spans = []  # [start, end or None] of every alarm on the axis of the picture
-        self._write, self._envelope = write, envelope
-        self._n, self._session, self._last = 0, 0, None
-        self.changed = False  # since the state was saved
-
-    @property
-    def state(self):
-        """What is remembered beside the detector."""
-        return {"n": self._n, "session": self._session, "alarm": self.alarms.open,
-                "last": None if self._last is None else self._last.astype("datetime64[us]")
-                .astype(np.int64)}
-
-    @state.setter
-    def state(self, state):
-        self._n, self._session = int(state["n"]), int(state["session"])
-        self._last = None if state["last"] is None else state["last"].astype("datetime64[us]")
-        self.alarms = Alarms()
-        if state["alarm"] is not None:
-            start, end, peak = state["alarm"]
-            self.alarms.rows, self.spans = [[int(start), None, float(peak)]], [[None, None]]
-
-    def take(self, block):
-        """Score a Block of equally spaced samples."""
-        if block.session != self._session:
-            self._session = block.session
-            for row in self.alarms.close(self._n):
-                self._say("end", self._last, row)
-            self.detector.begin()
-        scores = self.detector.update(block.values)
-        self._n, self._last = block.row + len(scores), block.time[-1:]
-        if self._envelope:
-            self._envelope.add(block.row, np.column_stack([
-                block.values, scores, block.time.astype("datetime64[ms]").astype(float)]))
-        for event, at, row in self.alarms.update(block.row, scores, self.detector.threshold):
-            self._say(event, block.time[at:at + 1], row)
-
-    def finish(self):
-        """Write an alarm that lasts as open."""
-        if self.alarms.open:
-            start, _, peak = self.alarms.open
-            self._say("open", self._last, [start, self._n, peak])
-
-    def _say(self, event, when, row):
-        start, end, peak = row
-        place = when[0].astype("datetime64[ms]") if self.timed else end if event != "begin" else start
-        if event == "begin":
-            self.spans.append([place, None])
-        else:
-            self.spans[-1] = [place if self.spans[-1][0] is None else self.spans[-1][0], place]
-        if not self._envelope:  # only a picture needs them all
-            del self.alarms.rows[:-1], self.spans[:-1]
-        self.changed = True
-        self._write([event, start, end, iso(when)[0] if self.timed else None,
-                     float("%.6g" % peak)])
 
 
 def picture(path, watch, envelope, title, names, threshold):
@@ -479,7 +379,8 @@ def main(argv):
     for path in (args.model, args.detector, args.scaler):
         if not os.path.exists(path):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
-    scaler, model = read_scaler(args.scaler), step_model(args.model)
+    scaler = read_scaler(args.scaler)
+    model = InPieces(step_model(args.model), model_file(args.model)[0])  # many samples a call
     fitted = read_detector(args.detector, stem(args.model), len(scaler.channels))
     signals, bad = Signals(), BadRows() if args.bad_rows == "skip" else None
     with signals.heeded():

@@ -30,7 +30,7 @@ MODERN = os.path.join(ROOT, ".venv-litert", "bin", "python")
 def kit(tmp_path, monkeypatch):
     """A folder with a log of two channels, with an alarm in row 6, and all that detect reads."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("detect.Model", Persistence)
+    monkeypatch.setattr("kit.detection.stream.Model", Persistence)
     monkeypatch.setattr("kit.detection.stream.Scorer", LargestResidual)
     monkeypatch.setattr("kit.detection.fitted.check_scorer", lambda *_: None)
     (tmp_path / "step_int8.tflite").write_bytes(b"")

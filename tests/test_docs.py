@@ -24,6 +24,8 @@ ELSEWHERE = {
     "make audit": "needs a network; test_audit.py has a fake one",
     "dvc exp run --queue": "test_pipeline.py", "dvc queue start": "test_pipeline.py",
     "dvc remote add": "test_remote.py", "dvc push": "test_remote.py", "dvc pull": "test_remote.py",
+    "sh scripts/setup fleet": "needs a network", "sh scripts/run fleet": "tests/fleet",
+    ".venv-dvc/bin/dvc metrics show groups": "belongs to the line above",
     "pip install": "needs a network", "logger |": "needs a sensor; test_detect.py feeds a pipe",
     "dvc add logs": "test_logs.py and DVC's own", "git add logs.dvc": "belongs to the line above",
 }

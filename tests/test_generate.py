@@ -11,6 +11,8 @@ import generate
 from kit.base.cli import UserError
 from kit.base.params import load_params
 from kit.record.records import labels, read_events, read_record
+from kit.source import injection
+from kit.source.faults import FAULTS
 from kit.source.machine import to_counts
 
 SMOKE = os.path.join(ROOT, "tests", "smoke.yaml")
@@ -84,14 +86,14 @@ def test_events_keep_gaps_and_density(record):
     share = labels(events, len(parts[2].time)).mean()
     assert 0.01 <= share <= 0.03
     assert len(events) >= 3
-    assert (events["start"].values[1:] - events["end"].values[:-1] >= generate.GAP).all()
+    assert (events["start"].values[1:] - events["end"].values[:-1] >= injection.GAP).all()
 
 
 def test_default_record_has_every_kind_in_every_severity_once(default):
     _, events, _ = default
     pairs = set(zip(events["kind"], events["severity"]))
     assert len(events) == len(pairs) == 36
-    assert set(events["kind"]) == set(generate.FAULTS)
+    assert set(events["kind"]) == set(FAULTS)
     assert set(events["severity"]) == {"hard", "medium", "plain"}
 
 
@@ -204,10 +206,3 @@ def test_too_short_a_test_part_names_the_key_and_what_is_allowed():
     with pytest.raises(UserError, match=r"generate.test_samples is 2000.*2400 or more"):
         generate.generate(section(SMOKE, test_samples=2000, **tiny))
     assert len(generate.generate(section(SMOKE, test_samples=2400, **tiny))[1]) == 3
-
-
-def test_plan_fills_the_share_with_plain_and_short_events_first():
-    assert generate.plan(900, 0.03) == [
-        ("spike", "plain"), ("dropout", "plain"), ("bias", "plain")]
-    two_rounds = generate.plan(48000, 0.027)
-    assert len(two_rounds) == 72 and two_rounds[:36] == two_rounds[36:]

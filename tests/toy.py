@@ -62,6 +62,9 @@ class LargestResidual:
     def __init__(self, detector):
         pass
 
+    def begin(self):
+        pass
+
     def update(self, samples, forecasts):
         return np.nan_to_num(np.abs(samples - forecasts)).max(axis=1)
 

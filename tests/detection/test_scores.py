@@ -210,10 +210,12 @@ def test_log_distance_worked():
     assert found == pytest.approx(np.log([0.01, 4.01]))
 
 
-def test_ladder_worked():
-    found, last = scores.ladder(np.array([8.0, 0.0]), np.array([1.0, 0.5, 0.25]), np.zeros(3))
-    assert found.tolist() == [[8, 4, 2], [0, 2, 1.5]]
-    assert last.tolist() == [0, 2, 1.5]
+def test_exponential_means_worked():
+    parts = {"level": (np.array([[8.0], [0.0]]), np.array([1.0, 0.5, 0.25])),
+             "residual": (np.array([[[4.0]], [[4.0]]]), np.array([[0.5]]))}
+    found = scores.means_together(parts, {"level": np.zeros(3), "residual": np.array([[2.0]])})
+    assert found["level"].tolist() == [[8, 4, 2], [0, 2, 1.5]]
+    assert found["residual"].tolist() == [[[3]], [[3.5]]]
 
 
 def test_joined_worked():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import convert
+import step_models
 from kit.base.cli import UserError
 from kit.runtime.interpreter import Model, _load, _Tensor
 from keras_models import CHANNELS, STEPS, save_forecaster, walk
@@ -38,6 +39,20 @@ def test_importing_it_needs_no_tensorflow():
 def test_unknown_runtime_and_foreign_file(tmp_path):
     with pytest.raises(UserError, match="there is no runtime torch"):
         Model(b"", "torch")
+
+
+@pytest.mark.parametrize("kind", sorted(step_models.MODELS))
+def test_in_the_runtime_s_memory_a_stream_is_what_it_is_by_calls(kind, monkeypatch):
+    blob = step_models.MODELS[kind]("int8")
+    model = Model(blob, "tflite_runtime")
+    samples = np.random.default_rng(3).standard_normal((60,) + model.input_shape).astype(np.float32)
+    assert model._shows_memory()
+    pieces = [model.stream(samples[:25]), model.stream(samples[25:25]), model.stream(samples[25:])]
+    states = model.state
+    model.reset()
+    monkeypatch.setattr(Model, "_shows_memory", lambda self: False)
+    assert np.concatenate(pieces).tobytes() == model.stream(samples).tobytes()
+    assert [state.tobytes() for state in states] == [state.tobytes() for state in model.state]
 
 
 @pytest.fixture(scope="module")

@@ -87,11 +87,14 @@ class Live(TFLite):
     """A .tflite file as a program follows a stream with it, quantization and state in Python.
 
     at_once : samples, or windows of the newest samples, that are given with one call
+    by_calls : whether tensors are copied by the runtime's own calls, where they could be reached
     in_pieces : a step file as detect runs it: in its chunk form
     """
 
-    def __init__(self, path, runtime, at_once, in_pieces=False):
+    def __init__(self, path, runtime, at_once, by_calls=False, in_pieces=False):
         super().__init__(path, runtime)
+        if by_calls:
+            self.model._shows_memory = lambda: False
         self._at_once = at_once
         if in_pieces:
             self.model = InPieces(self.model, model_file(path)[0])

@@ -22,6 +22,8 @@ missing counts, and fades slowly.
 `fitting` learns the numbers. A record that is fed in pieces gets the very scores of the whole, as
 sums run in a fixed order.
 """
+import functools
+
 import numpy as np
 
 from kit.record.stretches import hold_last
@@ -90,17 +92,21 @@ def first_state(detector):
 def observe(detector, samples, outputs, state):
     """({kind: statistics (n, S) of n samples}, the state after them), for `Scorer.update`'s data."""
     held = hold_last(samples, np.nan_to_num(state["last"])).astype(float)
-    found, after = {}, dict(state, last=held[-1])
+    found, after, smoothed = {}, dict(state, last=held[-1]), {}
     if "residual" in detector:
         fitted = detector["residual"]
         residual, machine = residuals(samples, outputs, held, state["last"])
-        found["residual"], after["residual"] = bank(
-            fitted, *standardise(fitted, residual, machine), state["residual"])
+        z, distance = standardise(fitted, residual, machine)
+        smoothed["residual"] = powers(fitted, z), fitted["weights"][:, None]
     for kind in LADDERS:
         if kind in detector:
             numbers = (usual_where_missing(outputs[:, 0], detector[kind]["usual"])
                        if kind == "statistic" else log_distance(held, detector[kind]["matrix"]))
-            found[kind], after[kind] = ladder(numbers, detector["weights"], state[kind])
+            smoothed[kind] = numbers[:, None], detector["weights"]
+    for kind, smooth in means_together(smoothed, state).items():
+        found[kind], after[kind] = smooth, smooth[-1]
+    if "residual" in detector:
+        found["residual"] = largest(fitted, z, distance, found["residual"])
     found["missing"], after["missing"] = missing_counts(np.isnan(samples), state["missing"])
     return found, after
 
@@ -141,7 +147,11 @@ def news(decades, usual, weight, before):
 
     Worked: decades 4 4, usually 1, weight 1/2 and a mean of 1 before: 4 and 4 - 1.5.
     """
-    lately = exponential_means(decades, weight, before)
+    lately, mean = [], float(before)
+    for fresh in decades.tolist():
+        mean = (fresh - mean) * weight + mean
+        lately.append(mean)
+    lately = np.array(lately)
     known = np.concatenate([np.reshape(before, 1), lately[:-1]])
     return np.maximum(decades - np.maximum(known - usual, 0), 0), np.array(lately[-1])
 
@@ -161,10 +171,12 @@ def joined(evidence):
 
 def faded(decades, fading, before):
     """The score (n,): decades (n,) that fade by a share per sample, MOST at the most; the last."""
-    scores = np.empty(len(decades))
-    for t, value in enumerate(decades):
-        scores[t] = before = max(value, fading * min(before, MOST))
-    return scores, np.array(before)
+    scores, before = [], float(before)
+    for value in decades.tolist():  # plain floats: four times as fast as numpy's
+        kept = fading * (before if before < MOST else MOST)
+        before = kept if kept > value else value
+        scores.append(before)
+    return np.array(scores), np.array(before)
 
 
 # ---- residuals ---------------------------------------------------------------------------------
@@ -215,23 +227,30 @@ def impute(z, inverse_covariances, regime):
     """
     filled = z.copy()
     for row in np.flatnonzero(np.isnan(z).any(axis=1)):
-        gone, inverse = np.isnan(z[row]), inverse_covariances[regime[row]]
-        pull = inverse[np.ix_(gone, ~gone)] @ z[row, ~gone]
-        filled[row, gone] = -np.linalg.solve(inverse[np.ix_(gone, gone)], pull)
+        missing, inverse = np.isnan(z[row]), inverse_covariances[regime[row]]
+        gone, seen = np.flatnonzero(missing), np.flatnonzero(~missing)
+        pull = inverse[gone[:, None], seen] @ z[row, seen]
+        filled[row, gone] = -np.linalg.solve(inverse[gone[:, None], gone], pull)
     return filled
 
 
 def bank(fitted, z, distance, before):
+    """(statistics as `largest` has them, the means after) of residuals from the means `before` on."""
+    smooth = exponential_means(powers(fitted, z), fitted["weights"][:, None], before)
+    return largest(fitted, z, distance, smooth), smooth[-1]
+
+
+def largest(fitted, z, distance, smooth):
     """Statistics (n, J + 2) of residuals: the largest of the channels now and in J means; distance.
 
     z : (n, C) residual of each channel given the others; distance : (n,) Mahalanobis, squared
-    before : (J, C) the means before; also returns those after
+    smooth : (n, J, C) the means
     """
     units = channel_units(fitted["clip"])
-    smooth = exponential_means(powers(fitted, z), fitted["weights"][:, None], before)
-    largest = np.abs(smooth / fitted["norms"] / units).max(axis=2)  # (n, J)
+    means = np.abs(smooth / fitted["norms"] / units)
+    means = functools.reduce(np.maximum, np.moveaxis(means, 2, 0))  # (n, J); faster than max(axis=2)
     now = np.abs(z / units).max(axis=1)
-    return np.concatenate([now[:, None], largest, distance[:, None]], axis=1), smooth[-1]
+    return np.concatenate([now[:, None], means, distance[:, None]], axis=1)
 
 
 def powers(fitted, z):
@@ -253,10 +272,33 @@ def channel_units(extremes):
 
 def exponential_means(inputs, weights, before):
     """Exponential means (n, ...) of inputs (n, ...), each with its own weight, from `before` on."""
-    smooth = np.empty(inputs.shape)
-    for t, fresh in enumerate(inputs):
-        before = smooth[t] = (fresh - before) * weights + before
-    return smooth
+    flat = np.ascontiguousarray(inputs, float).reshape(len(inputs), -1)
+    smooth = np.empty(flat.shape)
+    weights = np.broadcast_to(weights, inputs.shape[1:]).ravel()
+    before, step = np.ravel(before).astype(float), np.empty(smooth.shape[1])
+    for fresh, after in zip(flat, smooth):  # in place: half of the time was new arrays
+        np.subtract(fresh, before, step)
+        np.multiply(step, weights, step)
+        before = np.add(step, before, after)
+    return smooth.reshape(inputs.shape)
+
+
+def means_together(parts, before):
+    """{kind: exponential means (n, ...)} of {kind: (inputs, weights)}, from before[kind] on.
+
+    One loop over the samples for all of them: what it costs is hardly the numbers in it.
+    """
+    if not parts:
+        return {}
+    shapes = {kind: before[kind].shape for kind in parts}
+    flat = [np.broadcast_to(inputs, inputs.shape[:1] + shapes[kind]).reshape(len(inputs), -1)
+            for kind, (inputs, _) in parts.items()]
+    weights = [np.broadcast_to(weights, shapes[kind]).ravel() for kind, (_, weights) in parts.items()]
+    smooth = exponential_means(np.concatenate(flat, axis=1), np.concatenate(weights),
+                               np.concatenate([np.ravel(before[kind]) for kind in parts]))
+    edges = np.cumsum([values.shape[1] for values in flat])[:-1]
+    return {kind: part.reshape((len(smooth),) + shapes[kind])
+            for kind, part in zip(parts, np.split(smooth, edges, axis=1))}
 
 
 # ---- one number per sample ---------------------------------------------------------------------
@@ -274,12 +316,6 @@ def usual_where_missing(numbers, usual):
     return np.where(np.isnan(numbers), usual, numbers)
 
 
-def ladder(numbers, weights, before):
-    """Exponential means (n, S) of numbers (n,) at S time scales, and the last of them (S,)."""
-    smooth = exponential_means(np.repeat(numbers[:, None], len(weights), axis=1), weights, before)
-    return smooth, smooth[-1]
-
-
 # ---- missing samples ---------------------------------------------------------------------------
 
 def missing_counts(missing, before):
@@ -289,11 +325,14 @@ def missing_counts(missing, before):
     a stretch that loses a sample now and then; what is past fades by an eighth per sample. Counted
     in whole eighths, so that one missing sample is one, whatever was long ago.
     """
-    counts = np.empty(missing.shape)
-    for t, row in enumerate(missing):
-        before = before * COUNT_FADING + row
-        counts[t] = before
-    return np.floor(8 * counts.max(axis=1))[:, None] / 8, before
+    counts = np.full(missing.shape, COUNT_FADING)
+    edges = np.flatnonzero(missing.any(axis=1)).tolist() + [len(missing)]
+    if edges[0]:
+        edges.insert(0, 0)
+    for start, stop in zip(edges, edges[1:]):  # between two that are missing, it only fades
+        counts[start] = before * COUNT_FADING + missing[start]
+        before = np.multiply.accumulate(counts[start:stop], out=counts[start:stop])[-1]
+    return np.floor(8 * counts.max(axis=1))[:, None] / 8, np.array(before)
 
 
 # ---- tails -------------------------------------------------------------------------------------

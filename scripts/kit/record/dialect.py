@@ -17,6 +17,10 @@ def split(lines, separator):
     """List of lists of cells."""
     if separator == BLANKS:
         return [line.split() for line in lines]
+    text = "\n".join(lines)
+    if not ('"' in text or "\r" in text or "" in lines) and (
+            max(map(len, lines), default=0) <= csv.field_size_limit()):
+        return [line.split(separator) for line in lines]  # the same, in half the time
     return list(csv.reader(lines, delimiter=separator))
 
 

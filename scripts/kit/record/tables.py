@@ -52,7 +52,7 @@ def parquet(path):
     except ImportError:
         raise UserError("%s: a Parquet file needs pyarrow, which is not installed here" % path)
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        file = pyarrow.parquet.ParquetFile(path, pre_buffer=False)  # else it keeps all bytes
         schema = file.schema_arrow
         moments = [field.name for field in schema if pyarrow.types.is_timestamp(field.type)]
         header = ["" if name.startswith("__index_level_") and name not in moments else name
@@ -65,7 +65,7 @@ def parquet(path):
     def blocks():
         row = 1
         try:
-            for batch in file.iter_batches(ROWS):
+            for batch in file.iter_batches(ROWS, use_threads=False):
                 if batch.num_rows:
                     yield row, [_parquet_column(pyarrow, column) for column in batch.columns]
                 row += batch.num_rows

@@ -1,0 +1,120 @@
+"""On a cluster of processes: killed workers, a killed scheduler, and a rerun give the same."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import fleets  # first: it skips where its environment is not
+import fleet
+from fleets import built, command, found, score, tables
+from kit.fleet import cluster
+
+pytestmark = [built, pytest.mark.slow]
+
+
+class Cluster:
+    """A scheduler and workers as processes on loopback."""
+
+    def __init__(self, folder, port=0):
+        self.folder, self.processes = folder, {}
+        self.file = os.path.join(str(folder), "scheduler.json")
+        self.start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", str(port),
+                   "--dashboard-address", "127.0.0.1:0", "--scheduler-file", self.file)
+        wait(lambda: os.path.exists(self.file))
+        with open(self.file) as file:
+            self.address = re.search("tcp://[0-9.:]+", file.read()).group()
+
+    def start(self, name, *arguments):
+        with open(os.path.join(str(self.folder), name + ".log"), "ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command(*arguments), cwd=str(self.folder), stdout=log, stderr=log,
+                start_new_session=True)
+
+    def worker(self, name):
+        self.start(name, "worker", self.address, "--host", "127.0.0.1", "--no-dashboard")
+
+    def kill(self, name):
+        os.killpg(self.processes[name].pid, signal.SIGKILL)
+        self.processes.pop(name).wait()
+
+    def end(self):
+        for name in list(self.processes):
+            self.kill(name)
+
+
+def wait(holds, seconds=400):  # a busy machine takes a minute to start them
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def dask(tmp_path):
+    running = Cluster(tmp_path)
+    yield running
+    running.end()
+
+
+def parts(state):
+    return [name for name in os.listdir(str(state)) if name[0] != "."] if os.path.isdir(
+        str(state)) else []
+
+
+def started(folder, out, running):
+    return subprocess.Popen(
+        command(*score(folder, out, "--scheduler", running.address, "--partition-rows", "1024",
+                       "--batch", "3")),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+
+
+def test_processes_of_its_own(plant, tmp_path):
+    folder, _, whole = plant
+    done = subprocess.run(command(*score(folder, tmp_path, "--workers", "2")), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    assert done.returncode == 0, done.stdout
+    assert "dashboard: http://127.0.0.1:" in done.stdout and tables(tmp_path) == whole
+
+
+def test_a_worker_that_is_killed(plant, tmp_path, dask):
+    folder, printed, _ = plant
+    dask.worker("one")
+    dask.worker("two")
+    run, state = started(folder, tmp_path / "out", dask), tmp_path / "out" / "state"
+    wait(lambda: parts(state))
+    dask.kill("one")
+    text = run.communicate(timeout=600)[0]
+    assert run.returncode == 0, text
+    assert found(folder, state) == printed
+
+
+def test_a_scheduler_that_is_killed_and_a_rerun(plant, tmp_path, dask):
+    folder, printed, _ = plant
+    dask.worker("one")
+    run, state = started(folder, tmp_path / "out", dask), tmp_path / "out" / "state"
+    wait(lambda: parts(state))
+    dask.end()
+    text = run.communicate(timeout=600)[0]
+    assert run.returncode == 1 and "Traceback" not in text, text
+    saved = {name: os.stat(str(state / name)).st_mtime_ns for name in parts(state)}
+    assert fleet.main(score(folder, tmp_path / "out", "--workers", "0")) == 0
+    assert found(folder, state) == printed
+    assert all(os.stat(str(state / name)).st_mtime_ns == when for name, when in saved.items())
+
+
+def test_a_task_that_ends_every_worker_is_a_failure_of_its_sensors():
+    tasks = [{"sensors": [["a", []], ["b", []]]}]
+    with cluster.client(None, 1) as connected:
+        result, = cluster.work(tasks, connected, fleets.end)
+    assert list(result["failures"]) == ["a", "b"] and "KilledWorker" in result["failures"]["a"]
+
+
+def test_no_scheduler_is_one_sentence(plant, tmp_path):
+    done = subprocess.run(
+        command(*score(plant[0], tmp_path, "--scheduler", "tcp://127.0.0.1:9")),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "tcp://127.0.0.1:9: no Dask scheduler answers there" in done.stderr
