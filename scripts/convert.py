@@ -89,13 +89,13 @@ def main(argv):
     if args.c_golden and len(job.network.data) > 1:
         raise UserError("%s: no golden stream: the model has %d inputs"
                         % (args.source, len(job.network.data)))
-    data, facts = convert(job, form, precision)
-    golden = write(args.output, data, facts, job.reference)
-    print("%s: %s" % (args.output, summary(facts)), file=sys.stderr)
+    data, description = convert(job, form, precision)
+    golden = write(args.output, data, description, job.reference)
+    print("%s: %s" % (args.output, summary(description)), file=sys.stderr)
     if args.c_array:
         from kit.tflite.carray import header
 
-        write_text(args.c_array, header(data, facts, args.c_array,
+        write_text(args.c_array, header(data, description, args.c_array,
                                         golden if args.c_golden else None))
 
 
@@ -190,36 +190,36 @@ def signature_of(pb_path):
     return signature
 
 
-def write(path, data, facts, reference):
+def write(path, data, description, reference):
     """The .tflite, its .json, and a golden stream of the runtime that proved it, which is given back.
     """
     from kit.runtime.golden import golden_stream
     from kit.runtime.interpreter import Model
 
     model, stem = Model(data), os.path.splitext(path)[0]
-    written, stream = {path: data, stem + ".json": json_text(facts)}, None
+    written, stream = {path: data, stem + ".json": json_text(description)}, None
     if len(model.inputs) == len(model.state) + 1:  # of several inputs there is none
-        stream = golden_stream(model, facts["precision"], reference.inputs(model.form))
+        stream = golden_stream(model, description["precision"], reference.inputs(model.form))
         written[stem + ".golden.json"] = json_text(dict(
-            {"file": os.path.basename(path), "sha256": facts["sha256"]}, **stream))
+            {"file": os.path.basename(path), "sha256": description["sha256"]}, **stream))
     write_together(written)
     return stream
 
 
-def summary(facts):
+def summary(description):
     """Size and parity in one line."""
-    parity = facts["parity"]
+    parity = description["parity"]
     text = ("%d bytes; difference to Keras %.2g mean, %.2g p99, %.2g max (output std %.2g, %d %s); "
             "%s <= %.2g")
-    if facts.get("int8_weights") == 0:
+    if description.get("int8_weights") == 0:
         text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
     if "keras_rounding" in parity:
         text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
             parity["keras_rounding"])
     return text % (
-        facts["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
+        description["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
         parity["max_abs_diff"], parity["output_std"],
-        parity["count"], "samples" if FORMS[facts["form"]].streams else "windows",
+        parity["count"], "samples" if FORMS[description["form"]].streams else "windows",
         parity["bound_on"], parity["bound"])
 
 
@@ -236,13 +236,13 @@ def convert_all(args):
     for form, precision in progress(cells, "convert"):
         path = os.path.join(args.output, "%s_%s.tflite" % (form, precision))
         try:
-            data, facts = convert(job, form, precision)
+            data, description = convert(job, form, precision)
         except UserError as error:
             lines.append("%-6s %-8s -  %s" % (form, precision, error))
             outside += ["%s %s" % (form, precision)] * isinstance(error, OutsideBound)
             continue
-        write(path, data, facts, job.reference)
-        lines.append("%-6s %-8s %s" % (form, precision, summary(facts)))
+        write(path, data, description, job.reference)
+        lines.append("%-6s %-8s %s" % (form, precision, summary(description)))
     print("\n".join(lines))
     if not any("bytes;" in line for line in lines):
         raise UserError("%s: no form could be made" % args.source)
@@ -251,7 +251,7 @@ def convert_all(args):
 
 
 def convert(job, form, precision):
-    """The .tflite bytes of one form and precision, and the facts for its .json.
+    """The .tflite bytes of one form and precision, and the description for its .json.
 
     UserError where the form or the precision cannot hold the model, or where the result differs
     from Keras by more than the bound.
@@ -280,11 +280,11 @@ def convert(job, form, precision):
             if form == "chunk":
                 model, signature = chunked(Step(merge_constants(model), signature), AT_ONCE)
     data = toco.packed(model, signature)
-    facts = toco.facts(data, form, precision, signature)
-    facts["source"] = os.path.basename(os.path.normpath(job.source))
-    facts["source_sha256"] = digest(*sources(job))
-    facts["parity"] = parity.proven(data, precision, job.reference, job.bound)
-    return data, facts
+    description = toco.description(data, form, precision, signature)
+    description["source"] = os.path.basename(os.path.normpath(job.source))
+    description["source_sha256"] = digest(*sources(job))
+    description["parity"] = parity.proven(data, precision, job.reference, job.bound)
+    return data, description
 
 
 def looped(job, precision, folder):

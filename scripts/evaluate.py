@@ -63,7 +63,7 @@ def sessions(part, bounds):
 
 
 def simple_detectors(train, parts, bounds, window, params):
-    """{name: ([output per part], kinds of evidence)} of the simple detectors.
+    """{name: ([output per part], aspects)} of the simple detectors.
 
     train : (rows, bounds of its sessions); bounds : of each part's sessions
     """
@@ -72,20 +72,20 @@ def simple_detectors(train, parts, bounds, window, params):
         fitted = baseline.fit(train[0], window, params, train[1])
         found[name] = [np.concatenate([baseline.output(fitted, session, window)
                                        for session in sessions(part, ranges)])
-                       for part, ranges in zip(parts, bounds)], baseline.kinds
+                       for part, ranges in zip(parts, bounds)], baseline.aspects
     return found
 
 
 def evidence_apart(model, linear, normal):
-    """{name: ([output per part], kinds of evidence)}: what each kind of evidence says alone.
+    """{name: ([output per part], aspects)}: what each aspect says alone.
 
     And what all of them say without the model, and with a linear forecaster in its place.
     model, linear : [forecasts (n, C) per part]
     """
-    nothing, places = [None] * len(model), tuple(kind for kind in fitting.KINDS if kind in normal)
+    nothing, places = [None] * len(model), tuple(aspect for aspect in fitting.ASPECTS if aspect in normal)
     apart = {"residual_alone": (model, ("residual",))}
-    apart.update({kind + "_alone": (nothing, (kind,)) for kind in places})
-    apart.update(without_model=(nothing, places), linear_model=(linear, fitting.KINDS))
+    apart.update({aspect + "_alone": (nothing, (aspect,)) for aspect in places})
+    apart.update(without_model=(nothing, places), linear_model=(linear, fitting.ASPECTS))
     return apart
 
 
@@ -96,7 +96,7 @@ class Task(NamedTuple):
     samples: list  # (n, C) per part: validation, test
     bounds: list  # row ranges of the sessions per part
     outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
-    kinds: tuple  # of evidence
+    aspects: tuple  # of evidence
     normal: dict  # of `fitting.fit_normal`
     options: dict
     rate: float  # wanted false alarms per sample
@@ -106,7 +106,7 @@ def detect(task):
     """(name, detector fitted on the validation part, scores of the test part)."""
     starts = [start for start, _ in task.bounds[0]]
     detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
-                              task.rate, task.kinds, starts)
+                              task.rate, task.aspects, starts)
     return task.name, detector, np.concatenate([
         score(detector, *pair) for pair in zip(sessions(task.samples[1], task.bounds[1]),
                                                sessions(task.outputs[1], task.bounds[1]))])
@@ -368,12 +368,12 @@ def main(argv):
     with Processes() as pool:
         forecasts = forecast_all(pool, list(paths.values()), filled, window, bounds)
         outputs = {name: forecasts[path] for name, path in paths.items()}
-        judged = {name: (outputs[name], fitting.KINDS) for name in paths}
+        judged = {name: (outputs[name], fitting.ASPECTS) for name in paths}
         simple = simple_detectors(train, parts, bounds, window, params)
         judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
         judged.update(simple)
-        tasks = [Task(name, parts, bounds, output, kinds, normal, params, rate)
-                 for name, (output, kinds) in judged.items()]
+        tasks = [Task(name, parts, bounds, output, aspects, normal, params, rate)
+                 for name, (output, aspects) in judged.items()]
         done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
                         "detectors", total=len(tasks))
         found = {name: (detector, test_scores) for name, detector, test_scores in done}

@@ -96,7 +96,7 @@ def report(path, scaler, detector, values):
     sources = source.sources(step, scaler, detector, {"title": "Detector", "sources": []}, NAME,
                              fixed.rounding_of(model.runtime))
     wanted = StreamDetector(model, scaler, detector).update(values)
-    products = [step.tensors[op.inputs[1]].size for op in step.ops if op.kind == "FULLY_CONNECTED"]
+    products = [step.tensors[op.inputs[1]].size for op in step.ops if op.op_name == "FULLY_CONNECTED"]
     item = {"weight_bytes": readme.weight_bytes(step), "multiply_adds": sum(products),
             "arena_bytes": arena(path), "rows": len(values), "cores": {}, "lacking": []}
     with tempfile.TemporaryDirectory() as folder:

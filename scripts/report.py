@@ -309,27 +309,27 @@ def parities(folder):
 def model_files(models):
     """A row per model file."""
     rows = []
-    for name, facts in models.items():
-        reference = float_form(models, facts["form"])
-        smaller = models[reference]["size_bytes"] / facts["size_bytes"] if reference else None
+    for name, description in models.items():
+        reference = float_form(models, description["form"])
+        smaller = models[reference]["size_bytes"] / description["size_bytes"] if reference else None
         rows.append((name, {
-            "form": facts["form"], "precision": facts["precision"], "bytes": facts["size_bytes"],
+            "form": description["form"], "precision": description["precision"], "bytes": description["size_bytes"],
             "smaller": smaller and "%.2f ×" % smaller,
-            "operators": sum(item["count"] for item in facts["operators"]),
-            "mean_abs_diff": facts["parity"]["mean_abs_diff"],
-            "max_abs_diff": facts["parity"]["max_abs_diff"]}))
+            "operators": sum(item["count"] for item in description["operators"]),
+            "mean_abs_diff": description["parity"]["mean_abs_diff"],
+            "max_abs_diff": description["parity"]["max_abs_diff"]}))
     return rows
 
 
 def ends(models):
     """Per model file its operators in words, and its inputs and outputs."""
     found = []
-    for name, facts in models.items():
+    for name, description in models.items():
         tensors = [(tensor["name"], dict(tensor, end=end, shape=" × ".join(map(
-            str, tensor["shape"])))) for end in ("input", "output") for tensor in facts[end + "s"]]
+            str, tensor["shape"])))) for end in ("input", "output") for tensor in description[end + "s"]]
         keys = [key for key in ("end", "shape", "type", "scale", "zero_point")
                 if any(key in tensor for _, tensor in tensors)]
-        found.append({"name": name, "operators": operators(facts["operators"]),
+        found.append({"name": name, "operators": operators(description["operators"]),
                       "columns": keys, "tensors": tensors})
     return found
 

@@ -2,7 +2,7 @@
 import numpy as np
 
 from kit.network.description import Input, Network, Node, path_of, shapes
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 
 C, T = 3, 6
 SEQ = dict(return_sequences=True)
@@ -10,7 +10,7 @@ SEQ = dict(return_sequences=True)
 
 def read(kind, arrays=(), **config):
     """The Layer called odd of a description; None where it does nothing."""
-    return KINDS[kind].read("m.h5", "odd", config, [np.asarray(a, np.float32) for a in arrays])
+    return HANDLERS[kind].read("m.h5", "odd", config, [np.asarray(a, np.float32) for a in arrays])
 
 
 def random(*shape, seed=0):
@@ -35,17 +35,17 @@ def both(merge_mode="concat", **config):
 
 def shape_of(layer, *given):
     """The shape of the first output for those of the inputs, without the batch."""
-    return tuple(KINDS[layer.kind].shapes(layer, list(given))[0])
+    return tuple(HANDLERS[layer.class_name].shapes(layer, list(given))[0])
 
 
 def check(layer, *given):
     """UserError where the layer cannot take these shapes."""
-    KINDS[layer.kind].check("m.h5", layer, list(given))
+    HANDLERS[layer.class_name].check("m.h5", layer, list(given))
 
 
 def no_step(layer, shape=(5, 3), timed=True):
     """Why there is no step form, or None."""
-    return KINDS[layer.kind].no_step(layer, [timed], [shape])
+    return HANDLERS[layer.class_name].no_step(layer, [timed], [shape])
 
 
 def window(layers, *values):

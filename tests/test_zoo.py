@@ -467,7 +467,7 @@ def walks(network):
     for t in range(1, walk.shape[1]):
         walk[:, t] += np.float32(0.8) * walk[:, t - 1]
     for layer in network.layers:
-        if layer.kind == "Masking":
+        if layer.class_name == "Masking":
             walk[:, rng.random(400) < 0.3] = layer.options["value"]
     return Samples(walk, network.steps or T, False)
 

@@ -25,10 +25,10 @@ def normal_of(samples, **options):
     return fitting.fit_normal(samples, hold_last(samples), dict(OPTIONS, **options))
 
 
-def fitted(samples, forecasts, rate=1 / 1000, kinds=fitting.KINDS, **options):
+def fitted(samples, forecasts, rate=1 / 1000, aspects=fitting.ASPECTS, **options):
     """The detector of a record that is its own train part."""
     options = dict(OPTIONS, **options)
-    return fitting.fit(samples, forecasts, normal_of(samples, **options), options, rate, kinds)[0]
+    return fitting.fit(samples, forecasts, normal_of(samples, **options), options, rate, aspects)[0]
 
 
 # ---- stand-ins

@@ -169,8 +169,8 @@ def test_a_statistic_that_never_varies_has_an_inverse_covariance():
 def test_distances_of_normal_samples_have_a_mean_of_one():
     samples = np.random.default_rng(32).standard_normal((5000, CHANNELS)) @ MIX
     normal = normal_of(samples)
-    for kind in ("plane", "level"):
-        squared = np.exp(scores.log_distance(samples, normal[kind])) - scores.LEAST_DISTANCE
+    for aspect in ("plane", "level"):
+        squared = np.exp(scores.log_distance(samples, normal[aspect])) - scores.LEAST_DISTANCE
         assert squared.mean() == pytest.approx(1, abs=0.01)
 
 
@@ -180,7 +180,7 @@ def test_the_plane_is_that_of_the_train_part_and_level_its_covariance():
     normal = normal_of(samples)
     on, off = np.array([[3.0, 4.0]]), np.array([[-0.8, 0.6]])
     on_plane, off_plane, on_level, off_level = (
-        float(vector @ normal[kind] @ vector.T) for kind in ("plane", "level") for vector in (on, off))
+        float(vector @ normal[aspect] @ vector.T) for aspect in ("plane", "level") for vector in (on, off))
     assert on_plane < 0.01 and off_plane == pytest.approx(100, rel=0.1)
     assert off_level > 30 * on_level  # shrinkage makes them more alike than 100 to 1
 

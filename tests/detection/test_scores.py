@@ -236,7 +236,7 @@ def test_a_residual_that_stays_odd_says_less_and_less(detector):
     samples = np.zeros((12000, CHANNELS))
     forecasts = 0.2 * rng.standard_normal((12000, CHANNELS)) @ MIX
     normal = 0.001 * rng.standard_normal((8000, CHANNELS))
-    alone = fitted(normal, forecasts[:8000] / 2, kinds=("residual",))
+    alone = fitted(normal, forecasts[:8000] / 2, aspects=("residual",))
     alarms = scored(alone, samples, forecasts) >= alone["threshold"]
     assert alarms[:1000].mean() > 2 * alarms[6000:].mean()
 
@@ -251,7 +251,7 @@ def test_a_lasting_shift_that_the_forecaster_follows_keeps_its_score():
 
     normal, samples = wave(8000, 23), wave(1000, 24)
     samples[500:800, 0] += 3
-    alone = fitted(normal, followed(normal), kinds=("residual",))
+    alone = fitted(normal, followed(normal), aspects=("residual",))
     whole = fitted(normal, followed(normal))
     late = slice(600, 800)
     assert (scored(alone, samples, followed(samples))[late] < alone["threshold"]).mean() > 0.9
@@ -270,7 +270,7 @@ def test_no_kind_of_evidence_outshouts_the_others(detector):
 
 def test_scores_without_a_model_need_no_forecast():
     samples = toy(4000, 26)[0]
-    detector = fitted(samples, None, kinds=("plane", "level"))
+    detector = fitted(samples, None, aspects=("plane", "level"))
     fresh = toy(400, 27)[0]
     fresh[200:220, 2] += 6
     found = scores.Scorer(detector).update(fresh)

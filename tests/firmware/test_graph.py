@@ -11,7 +11,7 @@ def test_split_gates_and_reshapes_are_places_in_a_vector():
     gates = [place for place, (_, first) in step.views.items() if first]
     assert [step.place(place)[1] for place in gates] == [5, 10, 15]
     assert len({step.place(place)[0].number for place in gates}) == 1
-    assert "SPLIT" not in [op.kind for op in step.ops]
+    assert "SPLIT" not in [op.op_name for op in step.ops]
 
 
 def broken(change):

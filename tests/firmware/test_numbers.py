@@ -12,7 +12,7 @@ from machines import GCC, WARNINGS, needs, write
 
 
 class Op(typing.NamedTuple):
-    kind: str
+    op_name: str
     inputs: tuple
     outputs: tuple
     activation: str = "NONE"

@@ -34,7 +34,7 @@ def test_evidence_names_what_said_most():
     samples = np.zeros((40, 7), np.float32)
     samples[20:30] = np.nan
     compiled.update(samples, samples * 0)
-    assert kernels.KINDS[compiled.evidence[29]] == "missing"
+    assert kernels.ASPECTS[compiled.evidence[29]] == "missing"
 
 
 def test_the_check_sees_another_bit(monkeypatch):

@@ -11,7 +11,7 @@ from keras_files import C, UNITS, WEIGHTS, dense, functional, layer, lstm, write
 def test_forecaster_is_read_in_order(tmp_path):
     network = read_network(write(tmp_path / "m.h5", [lstm(), dense()]))
     assert network.steps is None and network.inputs[0].shape == (None, C)
-    assert [item.kind for item in network.layers] == ["LSTM", "Dense"]
+    assert [item.class_name for item in network.layers] == ["LSTM", "Dense"]
     assert network.layers[0].weights["kernel"].shape == (C, 4 * UNITS)
     assert shapes(network, 7) == [(7, C), (UNITS,), (2,)]
     assert step_shapes(network) == [(C,), (UNITS,), (2,)]

@@ -12,7 +12,7 @@ REPEAT = read("RepeatVector", n=T)
 
 def cut(*layers, shape=(T, C)):
     """[(kinds of layers of each network, backwards, sequence, merge, repeat, flat), ...]."""
-    return [([[layer.kind for layer in network.layers] for network in piece.networks],) + piece[1:]
+    return [([[layer.class_name for layer in network.layers] for network in piece.networks],) + piece[1:]
             for piece in pieces(path_of(layers, shape), T)]
 
 

@@ -18,7 +18,7 @@ def weights_of(model):
     """Places of the matrices of products."""
     graph = Graph(model)
     return sorted({int(operator["inputs"][1]) for operator in graph.operators
-                   if graph.kind(operator) == "FULLY_CONNECTED"})
+                   if graph.op_name(operator) == "FULLY_CONNECTED"})
 
 
 def changed(data, change):
@@ -49,10 +49,10 @@ def test_matrices_alone_are_halved_and_unpacked_once(kind):
     packed = [tensor for tensor in graph.tensors if tensor.get("type", 0) == FLOAT16]
     assert [len(model["buffers"][tensor["buffer"]]["data"]) for tensor in packed] == [
         2 * size for size in sizes]
-    unpacking = [operator for operator in graph.operators if graph.kind(operator) == "DEQUANTIZE"]
+    unpacking = [operator for operator in graph.operators if graph.op_name(operator) == "DEQUANTIZE"]
     assert len(unpacking) == len(whole) and graph.operators[:len(whole)] == unpacking
     biases = {int(operator["inputs"][2]) for operator in graph.operators
-              if graph.kind(operator) == "FULLY_CONNECTED"}
+              if graph.op_name(operator) == "FULLY_CONNECTED"}
     assert all(graph.constant(place).dtype == np.float32 for place in biases)
 
 
@@ -63,7 +63,7 @@ def test_a_matrix_that_two_products_share_is_unpacked_once():
     y, after = (b.op("FULLY_CONNECTED", [source, weights, bias], b.vector(3, 0, name=name), activation=0)
                 for source, name in ((x, "output"), (h, "next_state_0_h")))
     graph = Graph(halved(flatbuffer.read(b.save([x, h], [y, after]))))
-    assert [graph.kind(operator) for operator in graph.operators] == [
+    assert [graph.op_name(operator) for operator in graph.operators] == [
         "DEQUANTIZE", "FULLY_CONNECTED", "FULLY_CONNECTED"]
     assert len({int(operator["inputs"][1]) for operator in graph.operators[1:]}) == 1
 

@@ -6,10 +6,10 @@ from kit.base.cli import UserError
 
 def one_lstm(network, path):
     """(LSTM, Dense) of the network; UserError when it is another one."""
-    kinds = [layer.kind for layer in network.layers]
-    if kinds != ["LSTM", "Dense"]:
+    class_names = [layer.class_name for layer in network.layers]
+    if class_names != ["LSTM", "Dense"]:
         raise UserError("%s: the peers are written for one LSTM and one Dense layer, not for %s"
-                        % (path, ", ".join(kinds)))
+                        % (path, ", ".join(class_names)))
     return network.layers
 
 

@@ -124,7 +124,7 @@ class Baseline(NamedTuple):
 
     fit: object  # (train, window, parameters of evaluate, bounds of sessions) -> for `output`
     output: object  # (fitted, part, window) -> forecasts (n, C), or a statistic (n, 1)
-    kinds: tuple = ("statistic",)  # of evidence
+    aspects: tuple = ("statistic",)  # of evidence
 
 
 BASELINES = {

@@ -51,8 +51,8 @@ def read_detector(path, name, channels):
 def check_scorer(detector, channels, path, name):
     """UserError unless `Scorer` can score records of so many channels with a detector."""
     expect(detector, SCORER, path, name)
-    kinds = [kind for kind in ("residual", "plane", "level", "statistic") if kind in detector]
-    if not kinds:
+    aspects = [aspect for aspect in ("residual", "plane", "level", "statistic") if aspect in detector]
+    if not aspects:
         raise UserError("%s: %s has no evidence: none of residual, plane, level, statistic"
                         % (path, name))
     sizes = {"C": channels}
@@ -60,12 +60,12 @@ def check_scorer(detector, channels, path, name):
         raise UserError("%s: %s.channels is %d; %d are scored"
                         % (path, name, detector["channels"], channels))
     for part, axes in ARRAYS.items():
-        if part in [""] + kinds:
+        if part in [""] + aspects:
             where = "%s.%s" % (name, part) if part else name
             check_axes(detector[part] if part else detector, axes, sizes, path, where)
-    for kind in kinds + ["missing"]:
-        wanted = {"residual": sizes.get("J", 0) + 2, "missing": 1}.get(kind, sizes["S"])
-        check_tails(detector[kind]["tails"], wanted, path, "%s.%s.tails" % (name, kind))
+    for aspect in aspects + ["missing"]:
+        wanted = {"residual": sizes.get("J", 0) + 2, "missing": 1}.get(aspect, sizes["S"])
+        check_tails(detector[aspect]["tails"], wanted, path, "%s.%s.tails" % (name, aspect))
 
 
 def check_axes(part, arrays, sizes, path, where):

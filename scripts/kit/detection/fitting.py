@@ -13,7 +13,7 @@ from kit.detection.scores import (
 )
 from kit.record.stretches import hold_last, runs
 
-KINDS = ("residual", "plane", "level")
+ASPECTS = ("residual", "plane", "level")
 TAIL_SHARE = 0.02  # of the normal samples; beyond it a generalised Pareto tail is fitted
 FOLDS = 5  # of the validation part, to see residuals that the fit did not see
 RIDGE = 10.0  # penalty of the spread's weights, in samples
@@ -44,21 +44,21 @@ def fit_normal(train, validation, options):
     if filled.shape[1] > 1:
         axes = fit_pca(filled, options["pca_variance"])
         normal["plane"] = np.eye(len(axes)) - axes @ axes.T
-    for kind in ("plane", "level"):
-        if kind in normal:
-            mean = np.mean(np.sum(filled * (filled @ normal[kind]), axis=1))
-            normal[kind] = normal[kind] / (mean + filled.shape[1] * NEAR ** 2)
+    for aspect in ("plane", "level"):
+        if aspect in normal:
+            mean = np.mean(np.sum(filled * (filled @ normal[aspect]), axis=1))
+            normal[aspect] = normal[aspect] / (mean + filled.shape[1] * NEAR ** 2)
     return normal
 
 
-def fit(samples, outputs, normal, options, rate, kinds=KINDS, starts=(0,)):
+def fit(samples, outputs, normal, options, rate, aspects=ASPECTS, starts=(0,)):
     """Learn a detector from a normal record: (detector for `Scorer`, scores of the record).
 
     samples, outputs : as of `Scorer.update`; rate : wanted false alarms per sample
-    normal : as of `fit_normal`; None for the kind "statistic", a number in place of forecasts
+    normal : as of `fit_normal`; None for the aspect "statistic", a number in place of forecasts
     options : {"time_constants": samples, "energy_time_constants": samples, "time_scales": samples,
         "fading": per sample}
-    kinds : of evidence; a plane where there is none is left out
+    aspects : of evidence; a plane where there is none is left out
     starts : rows where a session begins, the first of them 0
 
     Tails and threshold come from residuals standardised by what the other folds of the record
@@ -70,20 +70,20 @@ def fit(samples, outputs, normal, options, rate, kinds=KINDS, starts=(0,)):
                        if scale * SPANS <= known.sum() or scale == min(options["time_scales"])])
     detector = {"channels": samples.shape[1], "fading": options["fading"],
                 "weights": 2 / (scales + 1.0)}
-    for kind in LADDERS:
-        if kind in kinds and (kind == "statistic" or kind in normal):
-            detector[kind] = fit_ladder(kind, samples, outputs, normal, known)
+    for aspect in LADDERS:
+        if aspect in aspects and (aspect == "statistic" or aspect in normal):
+            detector[aspect] = fit_ladder(aspect, samples, outputs, normal, known)
     found = together([observe(detector, samples[part], given(outputs, part), first_state(detector))[0]
                       for part in sessions])
-    if "residual" in kinds:
+    if "residual" in aspects:
         detector["residual"], found["residual"] = fit_residual(
             samples, outputs, normal["centres"], options, known, sessions)
     detector["missing"] = {"tails": [fit_count_tail(found["missing"][:, 0])]}
-    for kind in set(found) - {"missing"}:
-        still = {"still": STILL} if kind in ("plane", "level") else {}
-        detector[kind]["tails"] = [fit_tail(column, **still) for column in found[kind][known].T]
+    for aspect in set(found) - {"missing"}:
+        still = {"still": STILL} if aspect in ("plane", "level") else {}
+        detector[aspect]["tails"] = [fit_tail(column, **still) for column in found[aspect][known].T]
     said = evidence(as_arrays(rounded(detector)), found)
-    if "residual" in kinds:
+    if "residual" in aspects:
         detector["residual"].update(usual=said["residual"][known].mean(),
                                     lately_weight=2 / (LATELY + 1.0))
     detector = rounded(detector)
@@ -99,16 +99,16 @@ def given(outputs, part):
 
 
 def together(found):
-    """One {kind: statistics} of those of each session."""
-    return {kind: np.concatenate([each[kind] for each in found]) for kind in found[0]}
+    """One {aspect: statistics} of those of each session."""
+    return {aspect: np.concatenate([each[aspect] for each in found]) for aspect in found[0]}
 
 
-def fit_ladder(kind, samples, outputs, normal, known):
-    """The part of a detector for a kind of evidence that is one number per sample, without tails."""
-    if kind == "statistic":
+def fit_ladder(aspect, samples, outputs, normal, known):
+    """The part of a detector for an aspect of evidence that is one number per sample, without tails."""
+    if aspect == "statistic":
         return {"usual": float(np.mean(outputs[known]))}
-    numbers = log_distance(hold_last(samples).astype(float), normal[kind])
-    return {"matrix": normal[kind], "usual": float(np.mean(numbers[known]))}
+    numbers = log_distance(hold_last(samples).astype(float), normal[aspect])
+    return {"matrix": normal[aspect], "usual": float(np.mean(numbers[known]))}
 
 
 def fit_residual(samples, outputs, centres, options, known, sessions):

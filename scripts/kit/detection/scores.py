@@ -1,7 +1,7 @@
 """Sample and forecast -> score: what runs for each sample, on a device too. numpy alone.
 
 A score is a surprise in decades: a sample of score s looks at least as odd as one normal sample
-in 10**s. Evidence of several kinds goes into it, each a stream of statistics:
+in 10**s. Evidence of several aspects goes into it, each a stream of statistics:
 
 residual : what the model did not forecast. Residuals are standardised by a spread that follows the
     state of the machine, and per operating regime each is seen given the others. Statistics are
@@ -28,12 +28,12 @@ import numpy as np
 
 from kit.record.stretches import hold_last
 
-LADDERS = ("plane", "level", "statistic")  # kinds of evidence that are one number per sample
+LADDERS = ("plane", "level", "statistic")  # aspects that are one number per sample
 COUNT_FADING = 0.875  # per sample, of the count of missing samples
 LEAST_DISTANCE = 0.01  # of the mean normal distance: nearer than this is alike
 LIGHT = 4.0  # standard deviations: a thousandth of a light tail, a Gaussian's is beyond 3.3
 MOST = 10.0  # decades that one statistic may say: what is beyond any record is odd, no more
-SHARED = 2.0  # decades of a kind of evidence beyond which it adds to the others
+SHARED = 2.0  # decades of an aspect beyond which it adds to the others
 
 
 class Scorer:
@@ -58,7 +58,7 @@ class Scorer:
         samples : (n, C) in standard deviations, NaN where missing
         outputs : (n, C) forecast of each sample, made before it came; or (n, 1) the statistic of a
         detector that does not forecast, higher is odder. NaN where there is none yet. None where
-        no kind of evidence needs it.
+        no aspect needs it.
         """
         if not len(samples):
             return np.empty(0)
@@ -83,14 +83,14 @@ def first_state(detector):
     if "residual" in detector:
         state["residual"] = np.zeros(detector["residual"]["norms"].shape)  # (J, C)
         state["lately"] = np.array(detector["residual"]["usual"], float)  # ()
-    for kind in LADDERS:
-        if kind in detector:
-            state[kind] = np.full(detector["weights"].shape, detector[kind]["usual"])  # (S,)
+    for aspect in LADDERS:
+        if aspect in detector:
+            state[aspect] = np.full(detector["weights"].shape, detector[aspect]["usual"])  # (S,)
     return state
 
 
 def observe(detector, samples, outputs, state):
-    """({kind: statistics (n, S) of n samples}, the state after them), for `Scorer.update`'s data."""
+    """({aspect: statistics (n, S) of n samples}, the state after them), for `Scorer.update`'s data."""
     held = hold_last(samples, np.nan_to_num(state["last"])).astype(float)
     found, after, smoothed = {}, dict(state, last=held[-1]), {}
     if "residual" in detector:
@@ -98,13 +98,13 @@ def observe(detector, samples, outputs, state):
         residual, machine = residuals(samples, outputs, held, state["last"])
         z, distance = standardise(fitted, residual, machine)
         smoothed["residual"] = powers(fitted, z), fitted["weights"][:, None]
-    for kind in LADDERS:
-        if kind in detector:
-            numbers = (usual_where_missing(outputs[:, 0], detector[kind]["usual"])
-                       if kind == "statistic" else log_distance(held, detector[kind]["matrix"]))
-            smoothed[kind] = numbers[:, None], detector["weights"]
-    for kind, smooth in means_together(smoothed, state).items():
-        found[kind], after[kind] = smooth, smooth[-1]
+    for aspect in LADDERS:
+        if aspect in detector:
+            numbers = (usual_where_missing(outputs[:, 0], detector[aspect]["usual"])
+                       if aspect == "statistic" else log_distance(held, detector[aspect]["matrix"]))
+            smoothed[aspect] = numbers[:, None], detector["weights"]
+    for aspect, smooth in means_together(smoothed, state).items():
+        found[aspect], after[aspect] = smooth, smooth[-1]
     if "residual" in detector:
         found["residual"] = largest(fitted, z, distance, found["residual"])
     found["missing"], after["missing"] = missing_counts(np.isnan(samples), state["missing"])
@@ -112,12 +112,12 @@ def observe(detector, samples, outputs, state):
 
 
 def evidence(detector, statistics):
-    """{"residual", "places", "missing"}: decades (n,) that the statistics {kind: (n, S)} say."""
-    decades = {kind: [np.minimum(surprise(column, tail), MOST)
-                      for column, tail in zip(found.T, detector[kind]["tails"])]
-               for kind, found in statistics.items()}
+    """{"residual", "places", "missing"}: decades (n,) that the statistics {aspect: (n, S)} say."""
+    decades = {aspect: [np.minimum(surprise(column, tail), MOST)
+                      for column, tail in zip(found.T, detector[aspect]["tails"])]
+               for aspect, found in statistics.items()}
     found = {"missing": decades["missing"][0]}
-    places = [column for kind in LADDERS for column in decades.get(kind, [])]
+    places = [column for aspect in LADDERS for column in decades.get(aspect, [])]
     if places:
         found["places"] = sum(places) / len(places)
     if "residual" in decades:
@@ -284,21 +284,21 @@ def exponential_means(inputs, weights, before):
 
 
 def means_together(parts, before):
-    """{kind: exponential means (n, ...)} of {kind: (inputs, weights)}, from before[kind] on.
+    """{aspect: exponential means (n, ...)} of {aspect: (inputs, weights)}, from before[aspect] on.
 
     One loop over the samples for all of them: what it costs is hardly the numbers in it.
     """
     if not parts:
         return {}
-    shapes = {kind: before[kind].shape for kind in parts}
-    flat = [np.broadcast_to(inputs, inputs.shape[:1] + shapes[kind]).reshape(len(inputs), -1)
-            for kind, (inputs, _) in parts.items()]
-    weights = [np.broadcast_to(weights, shapes[kind]).ravel() for kind, (_, weights) in parts.items()]
+    shapes = {aspect: before[aspect].shape for aspect in parts}
+    flat = [np.broadcast_to(inputs, inputs.shape[:1] + shapes[aspect]).reshape(len(inputs), -1)
+            for aspect, (inputs, _) in parts.items()]
+    weights = [np.broadcast_to(weights, shapes[aspect]).ravel() for aspect, (_, weights) in parts.items()]
     smooth = exponential_means(np.concatenate(flat, axis=1), np.concatenate(weights),
-                               np.concatenate([np.ravel(before[kind]) for kind in parts]))
+                               np.concatenate([np.ravel(before[aspect]) for aspect in parts]))
     edges = np.cumsum([values.shape[1] for values in flat])[:-1]
-    return {kind: part.reshape((len(smooth),) + shapes[kind])
-            for kind, part in zip(parts, np.split(smooth, edges, axis=1))}
+    return {aspect: part.reshape((len(smooth),) + shapes[aspect])
+            for aspect, part in zip(parts, np.split(smooth, edges, axis=1))}
 
 
 # ---- one number per sample ---------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Tensor(NamedTuple):
 class Op(NamedTuple):
     """One operator; inputs and outputs are tensors' numbers."""
 
-    kind: str
+    op_name: str
     inputs: list
     outputs: list
     options: dict
@@ -73,11 +73,11 @@ def read_step(data, name):
         raise UserError("%s: the first input is '%s', not 'sample': firmware is made of the step "
                         "form" % (name, first))
     ops = [_operator(model, item) for item in graph["operators"]]
-    kinds = {tensors[place].dtype for op in ops for place in op.inputs[:1] + op.outputs
-             if op.kind not in ("SPLIT", "SLICE")}
-    if len(kinds) != 1:
+    types = {tensors[place].dtype for op in ops for place in op.inputs[:1] + op.outputs
+             if op.op_name not in ("SPLIT", "SLICE")}
+    if len(types) != 1:
         raise UserError("%s mixes %s: convert it in float32, int8 or int16x8"
-                        % (name, " and ".join(sorted(kinds))))
+                        % (name, " and ".join(sorted(types))))
     views, left = {}, []
     for op in ops:
         found = _views(op, tensors)
@@ -110,21 +110,21 @@ def _operator(model, item):
 
 def _views(op, tensors):
     """{output: (input, first element)} where an operator copies a stretch of a vector."""
-    if op.kind in SAME:
+    if op.op_name in SAME:
         return {op.outputs[0]: (op.inputs[0], 0)}
-    if op.kind == "SPLIT":
+    if op.op_name == "SPLIT":
         size = tensors[op.outputs[0]].size
         return {place: (op.inputs[1], number * size) for number, place in enumerate(op.outputs)}
-    if op.kind == "SLICE":
+    if op.op_name == "SLICE":
         return {op.outputs[0]: (op.inputs[0], int(tensors[op.inputs[1]].data[-1]))}
     return {}
 
 
 def _accept(op, tensors, name):
     """UserError where an operator is none that C holds, with the tensor's own name."""
-    where = "%s at '%s'" % (op.kind, tensors[op.outputs[0]].name or "tensor %d" % op.outputs[0])
+    where = "%s at '%s'" % (op.op_name, tensors[op.outputs[0]].name or "tensor %d" % op.outputs[0])
     rows = [tensors[place] for place in op.outputs]
-    if op.kind not in ELEMENTWISE + VECTOR:
+    if op.op_name not in ELEMENTWISE + VECTOR:
         raise UserError("%s: C does not hold the operator %s yet" % (name, where))
     if op.activation not in ("NONE", "RELU", "RELU6"):
         raise UserError("%s: C does not hold the activation %s of %s yet"

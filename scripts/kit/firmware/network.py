@@ -18,7 +18,7 @@ CURVED = tuple(numbers.CURVES)
 class Pass(NamedTuple):
     """One step of the generated function: a loop that stores tensors, or one vector operator."""
 
-    kind: str  # loop, or the operator's kind
+    op_name: str  # loop, or the operator's name
     stored: list  # tensors' numbers
     op: object  # of a vector operator
     reads: set  # (tensor's number, True where element i alone is read in round i)
@@ -40,7 +40,7 @@ def network(step, rounding):
 class _Writer:
     def __init__(self, step, rounding):
         self.step = step
-        self.kind = {"float32": numbers.Float, "int8": numbers.Int8,
+        self.numbers = {"float32": numbers.Float, "int8": numbers.Int8,
                      "int16": numbers.Int16}[step.tensors[step.inputs[0]].dtype](rounding)
         self.producer = {place: op for op in step.ops for place in op.outputs}
         self.constants, self.known = [], {}
@@ -54,15 +54,15 @@ class _Writer:
         lines += ["memcpy(%s, %s, sizeof %s);" % (into, source, into)
                   for into, source in self.copies]
         lines += self._rescaled_states()
-        body = ["%s %s[%d];" % (self.kind.ctype, name, size) for name, size in self.locals]
-        body += self.kind.scratch(self._widest())
+        body = ["%s %s[%d];" % (self.numbers.ctype, name, size) for name, size in self.locals]
+        body += self.numbers.scratch(self._widest())
         body += ["int i;"] * any("for (i" in line for line in lines) + [""] + lines
         head = ("/* Sample and states to forecast and next states: %s. */\n"
                 "static void NAME_network(const %s *sample, NAME_states *states, %s *forecast)\n{\n" % (
-                    counts(self.step.ops), self.kind.ctype, self.kind.ctype))
+                    counts(self.step.ops), self.numbers.ctype, self.numbers.ctype))
         text = head + "\n".join("    " + line if line else "" for line in body) + "\n}\n"
         return Network("\n".join(self.constants), text,
-                       self.kind.round_function())
+                       self.numbers.round_function())
 
     def _rescaled_states(self):
         """Loops over the states whose scale as an output is another than as an input."""
@@ -70,7 +70,7 @@ class _Writer:
         for name, before, after in zip(state_names(step), step.inputs[1:], step.outputs[1:]):
             before, after = step.tensors[before], step.tensors[after]
             if (list(before.scales), before.zero_point) != (list(after.scales), after.zero_point):
-                table = self._array("int8_t", "table", self.kind.rescaled(after, before))
+                table = self._array("int8_t", "table", self.numbers.rescaled(after, before))
                 lines += ["for (i = 0; i < %d; i++)" % before.size, "    states->%s[i] = "
                           "%s[(uint8_t)states->%s[i]];" % (name, table, name)]
         return lines
@@ -81,7 +81,7 @@ class _Writer:
         """Numbers of the tensors that need an array: ends, what vector operators read and make."""
         places = self.step.inputs + self.step.outputs
         for op in self.step.ops:
-            if op.kind not in ELEMENTWISE:
+            if op.op_name not in ELEMENTWISE:
                 places = places + op.inputs + ([] if self._joins(op) else op.outputs)
         found = {self.step.place(place)[0].number for place in places if place >= 0}
         return {number for number in found
@@ -89,12 +89,12 @@ class _Writer:
 
     def _joins(self, op):
         """True for a concatenation that products alone read: its parts are laid out for them."""
-        return op.kind == "CONCATENATION" and self._joined(op.outputs[0])
+        return op.op_name == "CONCATENATION" and self._joined(op.outputs[0])
 
     def _joined(self, number):
         op = self.producer.get(number)
-        return (op is not None and op.kind == "CONCATENATION" and number not in self.step.outputs
-                and all(reader.kind == "FULLY_CONNECTED" for reader in self.step.ops
+        return (op is not None and op.op_name == "CONCATENATION" and number not in self.step.outputs
+                and all(reader.op_name == "FULLY_CONNECTED" for reader in self.step.ops
                         if number in [self.step.place(p)[0].number for p in reader.inputs if p >= 0])
                 and not any(source == number for source, _ in self.step.views.values()))
 
@@ -103,15 +103,15 @@ class _Writer:
         for op in self.step.ops:
             if self._joins(op):
                 continue
-            if op.kind not in ELEMENTWISE:
-                passes.append(Pass(op.kind, op.outputs, op, self._reads_of_vector(op)))
+            if op.op_name not in ELEMENTWISE:
+                passes.append(Pass(op.op_name, op.outputs, op, self._reads_of_vector(op)))
                 continue
             tensor = self.step.tensors[op.outputs[0]]
             if tensor.number not in self.stored:
                 continue
             reads = self._reads(tensor.number, 0, tensor.size)
             last = passes[-1] if passes else None
-            if last and last.kind == "loop" and self._size(last) == tensor.size and not any(
+            if last and last.op_name == "loop" and self._size(last) == tensor.size and not any(
                     number in last.stored and not same for number, same in reads):
                 last.stored.append(tensor.number)
                 last.reads.update(reads)
@@ -181,20 +181,20 @@ class _Writer:
             return False
         at = [k for k, item in enumerate(self.passes) if number in item.stored]
         return len(at) == 1 and all(
-            place != before or k < at[0] or k == at[0] and same and item.kind == "loop"
+            place != before or k < at[0] or k == at[0] and same and item.op_name == "loop"
             for k, item in enumerate(self.passes) for place, same in item.reads)
 
     # ---- loops ----------------------------------------------------------------------------------
 
     def _pass(self, step):
-        if step.kind == "loop":
+        if step.op_name == "loop":
             return self._loop(step)
-        return getattr(self, "_" + step.kind.lower())(step.op)
+        return getattr(self, "_" + step.op_name.lower())(step.op)
 
     def _loop(self, step):
         self.lines, self.variables = [], {}
         made = [(number, self._value(number, "i", making=True)) for number in step.stored]
-        stores = ["%s[i] = %s;" % (self.buffers[number], self.kind.stored(name))
+        stores = ["%s[i] = %s;" % (self.buffers[number], self.numbers.stored(name))
                   for number, name in made]
         return ["for (i = 0; i < %d; i++) {" % self._size(step)] + [
             "    " + line for line in self.lines + stores] + ["}"]
@@ -209,18 +209,18 @@ class _Writer:
         if key not in self.variables:
             text = self._element(tensor, index, making)
             self.variables[key] = "a%d" % len(self.variables)
-            self.lines.append("const %s %s = %s;" % (self.kind.local, self.variables[key], text))
+            self.lines.append("const %s %s = %s;" % (self.numbers.local, self.variables[key], text))
         return self.variables[key]
 
     def _element(self, tensor, index, making):
         if tensor.number in self.stored and not making:
             return "%s[%s]" % (self.buffers[tensor.number], index)
         op = self.producer[tensor.number]
-        found = self.kind.tables and self._of_one(tensor.number, index, making)
+        found = self.numbers.tables and self._of_one(tensor.number, index, making)
         if found and found.worth:
             name = self._array("int8_t", "table", np.roll(found.values, 128))
             return "%s[(uint8_t)%s]" % (name, self._value(found.leaf, found.index))
-        return self.kind.expression(op, self.step.tensors,
+        return self.numbers.expression(op, self.step.tensors,
                                     [self._value(place, index) for place in op.inputs])
 
     def _of_one(self, number, index, making=False):
@@ -242,16 +242,16 @@ class _Writer:
                 values.append(chains[-1].values)
         if len({(c.leaf, c.index) for c in chains}) != 1:
             return itself
-        made = np.asarray(self.kind.evaluate(op, self.step.tensors, values), np.int64)
+        made = np.asarray(self.numbers.evaluate(op, self.step.tensors, values), np.int64)
         return itself._replace(
             leaf=chains[0].leaf, index=chains[0].index, values=made,
             depth=1 + max(chain.depth for chain in chains),
-            curved=op.kind in CURVED or any(chain.curved for chain in chains))
+            curved=op.op_name in CURVED or any(chain.curved for chain in chains))
 
     def _constant_element(self, tensor, index):
         if tensor.data.min() == tensor.data.max():
-            return self.kind.constant(tensor.data[0])
-        return "%s[%s]" % (self._array(self.kind.ctype, "constant", tensor.data), index)
+            return self.numbers.constant(tensor.data[0])
+        return "%s[%s]" % (self._array(self.numbers.ctype, "constant", tensor.data), index)
 
     def _array(self, ctype, name, values):
         """The name of a constant array; equal ones are one."""
@@ -266,7 +266,7 @@ class _Writer:
 
     def _widest(self):
         widths = [self.step.tensors[op.inputs[1]].shape[1] for op in self.step.ops
-                  if op.kind == "FULLY_CONNECTED"]
+                  if op.op_name == "FULLY_CONNECTED"]
         return max(widths, default=0)
 
     def _pieces(self, number):
@@ -293,10 +293,10 @@ class _Writer:
             bias = self.step.tensors[op.inputs[2]].data
         if weights.data is None:
             raise UserError("the product '%s' has computed weights" % out.name)
-        return self.kind.product(self, op, source, weights, bias, out, self._pieces(op.inputs[0]))
+        return self.numbers.product(self, op, source, weights, bias, out, self._pieces(op.inputs[0]))
 
     def _softmax(self, op):
-        return self.kind.softmax(self, op, self._pieces(op.inputs[0])[0],
+        return self.numbers.softmax(self, op, self._pieces(op.inputs[0])[0],
                                  self.buffers[op.outputs[0]])
 
 
@@ -348,5 +348,5 @@ def array(ctype, name, values):
 
 def counts(ops):
     """2 ADD, 1 CONCATENATION, ..."""
-    kinds = [op.kind for op in ops]
-    return ", ".join("%d %s" % (kinds.count(kind), kind) for kind in sorted(set(kinds)))
+    op_names = [op.op_name for op in ops]
+    return ", ".join("%d %s" % (op_names.count(op_name), op_name) for op_name in sorted(set(op_names)))

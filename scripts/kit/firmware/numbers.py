@@ -1,6 +1,6 @@
-"""How operators on one element are written in C, for each kind of numbers; and int8 in numpy.
+"""How operators on one element are written in C, for each type of numbers; and int8 in numpy.
 
-A kind has a method per operator, named as TFLite names it, which returns a C expression of its
+A type has a method per operator, named as TFLite names it, which returns a C expression of its
 arguments (names of int32_t or float variables). Kinds of integers also know `evaluate`.
 """
 import numpy as np
@@ -43,9 +43,9 @@ class Float:
 
     def expression(self, op, tensors, names):
         """The C expression of an operator of the named arguments."""
-        if op.kind not in FLOATS:
-            raise UserError("C does not hold the operator %s in float32 yet" % op.kind)
-        text = FLOATS[op.kind].format(*names, alpha=literal(op.options.get("alpha", 0)))
+        if op.op_name not in FLOATS:
+            raise UserError("C does not hold the operator %s in float32 yet" % op.op_name)
+        text = FLOATS[op.op_name].format(*names, alpha=literal(op.options.get("alpha", 0)))
         return FLOATS[op.activation].format(text) if op.activation != "NONE" else text
 
     def constant(self, value):
@@ -148,20 +148,20 @@ class Int8:
         return "%d" % value
 
     def expression(self, op, tensors, names):
-        handler = getattr(self, "_" + op.kind.lower(), None)
+        handler = getattr(self, "_" + op.op_name.lower(), None)
         if handler is None:
-            raise UserError("C does not hold the operator %s in int8 yet" % op.kind)
+            raise UserError("C does not hold the operator %s in int8 yet" % op.op_name)
         return handler(op, tensors, names, _C if self.dtype == np.int8 else _WideC)
 
     def evaluate(self, op, tensors, values):
         """The operator's int8 output of int8 arrays: what a table holds."""
         source, = tensors[op.inputs[0]],
         out = tensors[op.outputs[0]]
-        if op.kind in CURVES:
-            made = fixed.table(CURVES[op.kind], (source.scale, source.zero_point), out.scale,
+        if op.op_name in CURVES:
+            made = fixed.table(CURVES[op.op_name], (source.scale, source.zero_point), out.scale,
                                out.zero_point)
             return made[values[0].astype(int) + 128].astype(np.int64)
-        return getattr(self, "_" + op.kind.lower())(op, tensors, values, _Numpy)
+        return getattr(self, "_" + op.op_name.lower())(op, tensors, values, _Numpy)
 
     def _mul(self, op, tensors, args, as_):
         a, b = [tensors[place] for place in op.inputs]
@@ -185,11 +185,11 @@ class Int8:
 
     def _quantize(self, op, tensors, args, as_):
         a, out = tensors[op.inputs[0]], tensors[op.outputs[0]]
-        m, e = fixed.multiplier(a.scale / out.scale, single=op.kind != "QUANTIZE")
+        m, e = fixed.multiplier(a.scale / out.scale, single=op.op_name != "QUANTIZE")
         return self._limited(as_.scaled(as_.shifted(args[0], a.zero_point), m, e), op, out, as_)
 
     def _relu(self, op, tensors, args, as_):
-        return self._quantize(op._replace(activation=op.kind), tensors, args, as_)
+        return self._quantize(op._replace(activation=op.op_name), tensors, args, as_)
 
     _relu6 = _relu
 
@@ -273,7 +273,7 @@ class Int16(Int8):
         return ((m + (1 << 15)) >> 16 if m < 0x7FFF0000 else 0x7FFF), e
 
     def _logistic(self, op, tensors, args, as_):
-        return "NAME_%s(%s, %d, %d)" % ((op.kind.lower(), args[0]) + fixed.interpolation(
+        return "NAME_%s(%s, %d, %d)" % ((op.op_name.lower(), args[0]) + fixed.interpolation(
             tensors[op.inputs[0]].scale))
 
     _tanh = _logistic

@@ -23,7 +23,7 @@ def readme(step, scaler, detector, facts, found, name):
 
 def weight_bytes(step: Step):
     """Bytes of all matrices and biases in the .tflite."""
-    places = {place for op in step.ops if op.kind == "FULLY_CONNECTED" for place in op.inputs[1:]
+    places = {place for op in step.ops if op.op_name == "FULLY_CONNECTED" for place in op.inputs[1:]
               if place >= 0}
     return sum(step.tensors[place].size * BYTES[step.tensors[place].dtype] for place in places)
 

@@ -78,8 +78,8 @@ def check(step, scaler, detector, name):
 
 
 def ladders(detector):
-    """The kinds of distance that a detector has, in the scorer's order."""
-    return [kind for kind in LADDERS if kind in detector and "matrix" in detector[kind]]
+    """The aspects with a distance that a detector has, in the scorer's order."""
+    return [aspect for aspect in LADDERS if aspect in detector and "matrix" in detector[aspect]]
 
 
 def tidy(text):
@@ -200,10 +200,10 @@ static void NAME_run(NAME_state *s)
 
 def constants(scaler, detector):
     """The fitted numbers as constants, by the names that c/scorer.c and c/stream.c use."""
-    fitted, kinds = detector["residual"], ladders(detector)
+    fitted, aspects = detector["residual"], ladders(detector)
     inverse_covariances = np.array(fitted["inverse_covariances"], float)
     tails = fitted["tails"] + detector["missing"]["tails"] + [
-        tail for kind in kinds for tail in detector[kind]["tails"]]
+        tail for aspect in aspects for tail in detector[aspect]["tails"]]
     knots = max(len(tail["knots"]) for tail in tails)
     lines = [doubles("NAME_mean", scaler.mean), doubles("NAME_std", scaler.std)]
     lines += [reals("NAME_" + key, fitted[key]) for key in (
@@ -214,8 +214,8 @@ def constants(scaler, detector):
         reals("NAME_units", np.maximum(np.array(fitted["clip"], float) / LIGHT, 1)),
         "static const uint8_t NAME_squared[%d] = {%s};" % (
             len(fitted["powers"]), ", ".join(str(int(p == 2)) for p in fitted["powers"])),
-        reals("NAME_matrices", [detector[kind]["matrix"] for kind in kinds]),
-        reals("NAME_usual", [detector[kind]["usual"] for kind in kinds]),
+        reals("NAME_matrices", [detector[aspect]["matrix"] for aspect in aspects]),
+        reals("NAME_usual", [detector[aspect]["usual"] for aspect in aspects]),
         reals("NAME_span_weights", detector["weights"])]
     lines += ["static const NAME_real NAME_%s = %s;" % (key, real(value)) for key, value in (
         ("fading", detector["fading"]), ("threshold", detector["threshold"]),
@@ -228,8 +228,8 @@ def constants(scaler, detector):
             len(fitted["tails"]), braced(fitted["tails"])),
         "static const NAME_tail NAME_missing_tail =\n%s;" % tail_text(*detector["missing"]["tails"]),
         "static const NAME_tail NAME_ladder_tails[%d][%d] = {\n%s\n};" % (
-            len(kinds), len(detector["weights"]),
-            ",\n".join(braced(detector[kind]["tails"]) for kind in kinds))]
+            len(aspects), len(detector["weights"]),
+            ",\n".join(braced(detector[aspect]["tails"]) for aspect in aspects))]
     return "\n".join(lines) + "\n"
 
 

@@ -116,7 +116,7 @@ class Sensor:
         """Keep an event; the evidence is what said most when the alarm began."""
         at = values[1] - self._block.row
         known = values[0] == "begin" and hasattr(self._scorer, "evidence")
-        self.events.append(values + [kernels.KINDS[self._scorer.evidence[at]] if known else None])
+        self.events.append(values + [kernels.ASPECTS[self._scorer.evidence[at]] if known else None])
 
     def row(self):
         """What is known of the partition, as a dict."""

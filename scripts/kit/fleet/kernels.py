@@ -11,11 +11,11 @@ from kit.detection.scores import (
     COUNT_FADING, LEAST_DISTANCE, MOST, SHARED, Scorer, channel_units, impute)
 
 PLACES = ("plane", "level")
-KINDS = ("residual", "places", "missing")  # what `evidence` counts
+ASPECTS = ("residual", "places", "missing")  # what `evidence` counts
 
 
 def scorer_of(detector):
-    """A scorer for a fitted detector, compiled where its kinds of evidence are."""
+    """A scorer for a fitted detector, compiled where its aspects are."""
     known = "residual" in detector and "statistic" not in detector and (
         set(np.ravel(detector["residual"]["powers"])) <= {1.0, 2.0})
     return CompiledScorer(detector) if known else Scorer(detector)
@@ -24,7 +24,7 @@ def scorer_of(detector):
 class CompiledScorer(Scorer):
     """Scores as kit.detection.scores.Scorer, with the same state.
 
-    evidence : int (n,) of the last samples, which of KINDS said most
+    evidence : int (n,) of the last samples, which of ASPECTS said most
     """
 
     def __init__(self, detector):
@@ -33,9 +33,9 @@ class CompiledScorer(Scorer):
         fitted = detector["residual"]
         self._spread = np.sqrt(np.diagonal(fitted["inverse_covariances"], axis1=1, axis2=2))
         self._units = channel_units(fitted["clip"])
-        self._places = [kind for kind in PLACES if kind in detector]
+        self._places = [aspect for aspect in PLACES if aspect in detector]
         tails = fitted["tails"] + detector["missing"]["tails"] + [
-            tail for kind in self._places for tail in detector[kind]["tails"]]
+            tail for aspect in self._places for tail in detector[aspect]["tails"]]
         ends = np.cumsum([len(tail["knots"]) for tail in tails])
         self._tails = (np.concatenate([tail["knots"] for tail in tails]),
                        np.concatenate([tail["decades"] for tail in tails]), ends,
@@ -75,11 +75,11 @@ class CompiledScorer(Scorer):
                 fitted["powers"], fitted["weights"], fitted["norms"], state["residual"], statistics)
         state["missing"] = state["missing"].copy()
         counted(samples, state["missing"], statistics[:, first - 1])
-        for number, kind in enumerate(self._places):
-            state[kind] = state[kind].copy()
+        for number, aspect in enumerate(self._places):
+            state[aspect] = state[aspect].copy()
             start = first + number * scales
-            laddered(np.log(distances(held, detector[kind]["matrix"])), detector["weights"],
-                     state[kind], statistics[:, start:start + scales])
+            laddered(np.log(distances(held, detector[aspect]["matrix"])), detector["weights"],
+                     state[aspect], statistics[:, start:start + scales])
         self.state = state
         return statistics
 

@@ -54,7 +54,7 @@ def write(folder, name, found, of, common):
         os.makedirs(partial)
         pq.write_table(pa.Table.from_pylist(rows, SENSORS), os.path.join(partial, "sensors.parquet"))
         pq.write_table(
-            pa.table([pa.array(column, kind) for column, kind in
+            pa.table([pa.array(column, arrow) for column, arrow in
                       zip(list(zip(*events)) or [()] * len(EVENTS), EVENTS.types)], schema=EVENTS),
             os.path.join(partial, "events.parquet"))
         with open(os.path.join(partial, "states.jsonl"), "w", encoding="utf-8") as file:

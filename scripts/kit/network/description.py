@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from kit.base.cli import UserError
 from kit.network.files.keras_file import read_keras
-from kit.network.kinds import KINDS
-from kit.network.layers.kind import Layer, WHOLE
+from kit.network.handlers import HANDLERS
+from kit.network.layers.handler import Layer, WHOLE
 
 NESTED = ("Sequential", "Model")  # a model as a layer of another
 
@@ -202,18 +202,18 @@ class _Reader:
         layer = self.layers[name]
         if layer is None:  # does nothing at inference
             return values[:1]
-        made = self.new(KINDS[layer.kind].outputs(layer))
+        made = self.new(HANDLERS[layer.class_name].outputs(layer))
         self.nodes.append(Node(layer, tuple(values), made))
         return list(made)
 
     def read(self, item, name):
         """The Layer of an entry; UserError that names it where its description has gaps."""
-        kind = item["class_name"]
+        class_name = item["class_name"]
         try:
-            return KINDS[kind].read(self.path, name, item["config"], self.arrays[name])
+            return HANDLERS[class_name].read(self.path, name, item["config"], self.arrays[name])
         except KeyError as error:
             raise UserError("%s: layer '%s' is %s and its description has no %s; the file is "
-                            "damaged, or not as Keras writes it" % (self.path, name, kind, error))
+                            "damaged, or not as Keras writes it" % (self.path, name, class_name, error))
 
     def stacked(self, item, name, values):
         """RNN of cells one upon the other, as the layers one after the other that it is."""
@@ -221,27 +221,27 @@ class _Reader:
         cells, value, states = config["cell"]["config"]["cells"], values[:1], values[1:]
         last = []
         for number, cell in enumerate(cells):
-            kind = KINDS["RNN"]
+            handler = HANDLERS["RNN"]
             own = dict(config, cell=cell, return_state=config.get("return_state"))
             if number < len(cells) - 1:
                 own["return_sequences"] = True
             if number:
                 own["go_backwards"] = False
-            count = sum(kind.array_counts(own))
-            layer = kind.read(self.path, "%s/cell_%d" % (name, number), own, arrays[:count])
-            size = len(KINDS[layer.kind].carried) if states else 0
+            count = sum(handler.array_counts(own))
+            layer = handler.read(self.path, "%s/cell_%d" % (name, number), own, arrays[:count])
+            size = len(HANDLERS[layer.class_name].carried) if states else 0
             arrays = arrays[count:]
-            made = self.new(KINDS[layer.kind].outputs(layer))
+            made = self.new(HANDLERS[layer.class_name].outputs(layer))
             self.nodes.append(Node(layer, tuple(value + states[:size]), made))
             value, states, last = list(made[:1]), states[size:], last + list(made[1:])
         return value + last
 
     def known(self, item, name):
-        """UserError unless there is such a kind."""
-        kind = item["class_name"]
-        if kind not in KINDS and kind not in NESTED + ("InputLayer",):
+        """UserError unless there is a handler for it."""
+        class_name = item["class_name"]
+        if class_name not in HANDLERS and class_name not in NESTED + ("InputLayer",):
             raise UserError("%s: layer '%s' is %s, which cannot be converted; supported are %s"
-                            % (self.path, name, kind, ", ".join(KINDS)))
+                            % (self.path, name, class_name, ", ".join(HANDLERS)))
 
 
 def _name(item):
@@ -269,9 +269,9 @@ def _with_roles(network):
     inputs = []
     for value, item in enumerate(network.inputs):
         uses = readers.get(value, [])
-        states = [layer.name for layer, place in uses if KINDS[layer.kind].takes_state(place)]
+        states = [layer.name for layer, place in uses if HANDLERS[layer.class_name].takes_state(place)]
         state_of = states[0] if len(states) == len(uses) == 1 else None
-        limits = [KINDS[layer.kind].limit(layer) for layer, _ in uses]
+        limits = [HANDLERS[layer.class_name].limit(layer) for layer, _ in uses]
         limit = min(filter(None, limits), default=None)
         inputs.append(item._replace(
             timed=value in timed, state_of=state_of, limit=limit,
@@ -283,13 +283,13 @@ def _reaching_steps(network):
     """The values whose first axis becomes the steps of a recurrent layer."""
     sizes, found = shapes(network, None), set()
     for node in reversed(network.nodes):
-        kind = KINDS[node.layer.kind]
-        if kind.takes_steps:
+        handler = HANDLERS[node.layer.class_name]
+        if handler.takes_steps:
             found.add(node.inputs[0])
-        if found & set(node.outputs) and kind.keeps_steps(
+        if found & set(node.outputs) and handler.keeps_steps(
                 node.layer, [sizes[value] for value in node.inputs]):
             found |= {value for place, value in enumerate(node.inputs)
-                      if not kind.takes_state(place)}
+                      if not handler.takes_state(place)}
     return found
 
 
@@ -298,22 +298,22 @@ def _reaching_steps(network):
 
 def _check(path, network):
     """Follow the shapes through the layers: UserError where a layer gets what it cannot take."""
-    if not any(KINDS[layer.kind].recurrent for layer in network.layers):
+    if not any(HANDLERS[layer.class_name].recurrent for layer in network.layers):
         raise UserError("%s: no recurrent layer (LSTM, GRU, SimpleRNN) in this model; "
                         "TFLiteConverter.from_keras_model_file takes it as it is" % path)
     sizes, masks = shapes(network, None), masked(network)
     for node in network.nodes:
-        kind = KINDS[node.layer.kind]
-        kind.check(path, node.layer, [sizes[value] for value in node.inputs])
+        handler = HANDLERS[node.layer.class_name]
+        handler.check(path, node.layer, [sizes[value] for value in node.inputs])
         if masks[node.inputs[0]]:
-            kind.check_mask(path, node.layer)
+            handler.check_mask(path, node.layer)
 
 
 def shapes(network, steps):
     """The shape without batch of each value; steps: what stands for an open first axis."""
     found = [item.sized(steps) for item in network.inputs]
     for node in network.nodes:
-        found += KINDS[node.layer.kind].shapes(
+        found += HANDLERS[node.layer.class_name].shapes(
             node.layer, [found[value] for value in node.inputs])
     return found
 
@@ -323,10 +323,10 @@ def any_length(network):
     found = [(None,) + tuple(item.shape[1:]) if item.timed else item.shape
              for item in network.inputs]
     for node in network.nodes:
-        kind, given = KINDS[node.layer.kind], [found[value] for value in node.inputs]
-        if any(None in shape for shape in given) and not kind.any_length:
+        handler, given = HANDLERS[node.layer.class_name], [found[value] for value in node.inputs]
+        if any(None in shape for shape in given) and not handler.any_length:
             return False
-        found += kind.shapes(node.layer, given)
+        found += handler.shapes(node.layer, given)
     return len(network.inputs) == len(network.outputs) == 1 and network.inputs[0].timed
 
 
@@ -334,7 +334,7 @@ def masked(network):
     """Of each value, whether it carries a mask of its steps."""
     found = [False] * len(network.inputs)
     for node in network.nodes:
-        masks = KINDS[node.layer.kind].masks(node.layer, [found[v] for v in node.inputs])
+        masks = HANDLERS[node.layer.class_name].masks(node.layer, [found[v] for v in node.inputs])
         found += [masks] + [False] * (len(node.outputs) - 1)
     return found
 
@@ -346,12 +346,12 @@ def timed(network, path="the model"):
     """
     found, sizes = [item.timed for item in network.inputs], shapes(network, None)
     for node in network.nodes:
-        kind, layer = KINDS[node.layer.kind], node.layer
+        handler, layer = HANDLERS[node.layer.class_name], node.layer
         steps = [found[value] for value in node.inputs]
-        reason = kind.no_step(layer, steps, [sizes[value] for value in node.inputs])
+        reason = handler.no_step(layer, steps, [sizes[value] for value in node.inputs])
         if reason:
             raise UserError("%s: no step form: layer '%s' %s" % (path, layer.name, reason))
-        after = kind.keeps_steps(layer, [sizes[value] for value in node.inputs]) and any(steps)
+        after = handler.keeps_steps(layer, [sizes[value] for value in node.inputs]) and any(steps)
         found += [after] + [False] * (len(node.outputs) - 1)
     for item in network.inputs:
         if item.state_of is None and not item.timed and None in item.shape:
@@ -365,7 +365,7 @@ def paces(network):
     found, steps = [(0, 1)] * len(network.inputs), timed(network)
     for node in network.nodes:
         first, every = found[node.inputs[0]]
-        own = KINDS[node.layer.kind].pace(node.layer) if steps[node.inputs[0]] else (0, 1)
+        own = HANDLERS[node.layer.class_name].pace(node.layer) if steps[node.inputs[0]] else (0, 1)
         found += [(first + every * own[0], every * own[1])] * len(node.outputs)
     return found
 

@@ -7,7 +7,7 @@ fused  : as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer in place of 
          leave it after freezing, and TFLiteConverter.from_frozen_graph reads it although
          TensorFlow itself cannot import it. So no live session and no dynamic_rnn are needed.
 
-What a layer is in each form, its kind says (kit.network.layers). Tensors of step t carry `/t<t>/`
+What a layer is in each form, its handler says (kit.network.layers). Tensors of step t carry `/t<t>/`
 in their name: the quantizer gives all steps one scale by it.
 """
 import re
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from kit.network import ops
 from kit.network.description import returned_states, shapes, step_shapes, timed
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from kit.network.possible import check_fused, check_step
-from kit.network.layers.kind import Call
+from kit.network.layers.handler import Call
 from kit.network.layers.recurrent import FUSED_INPUTS
 from kit.tf.tf115 import tf
 
@@ -41,7 +41,7 @@ def window_graph(network, steps):
     graph = tf.Graph()
     with graph.as_default():
         values, inputs = _placeholders(network, steps, "window")
-        values = _walk(network, steps, values, lambda kind, call: kind.window(call))
+        values = _walk(network, steps, values, lambda handler, call: handler.window(call))
         outputs = _name_outputs(network, values, shapes(network, steps))
     return graph, inputs, outputs
 
@@ -68,13 +68,13 @@ def _walk(network, steps, values, build, noted=None):
     """The tensors of all values, for those of the inputs."""
     sizes, masks = shapes(network, steps), [None] * len(values)
     for node in network.nodes:
-        kind = KINDS[node.layer.kind]
+        handler = HANDLERS[node.layer.class_name]
         call = Call(ops, node.layer, [values[v] for v in node.inputs],
                     [sizes[v] for v in node.inputs], [sizes[v] for v in node.outputs],
                     [masks[v] for v in node.inputs], noted=noted)
         with tf.name_scope(_scope(node.layer.name) + "/"):
-            call = call._replace(made=kind.mask(call))
-            found = build(kind, call)
+            call = call._replace(made=handler.mask(call))
+            found = build(handler, call)
         values = values + (list(found) if isinstance(found, tuple) else [found])
         masks += [call.made] + [None] * (len(node.outputs) - 1)
     return values
@@ -129,11 +129,11 @@ class _Steps:
                 outputs + [end._replace(name="next_" + end.name) for end in self.states])
 
     def node(self, node, values, masks):
-        kind, layer = KINDS[node.layer.kind], node.layer
+        handler, layer = HANDLERS[node.layer.class_name], node.layer
         sizes = [self.sizes[v] for v in node.inputs]
         names = [self.network.inputs[v].name for place, v in enumerate(node.inputs)
-                 if kind.takes_state(place)]
-        states = kind.states(layer, sizes[0]) if self.timed[node.inputs[0]] else []
+                 if handler.takes_state(place)]
+        states = handler.states(layer, sizes[0]) if self.timed[node.inputs[0]] else []
         names = names or ["state_%d_%s" % (self.number, name) for name, _ in states]
         carried = [Ends(_scope(name), tuple(shape), state_of=layer.name)
                    for name, (_, shape) in zip(names, states)]
@@ -142,8 +142,8 @@ class _Steps:
                     [self.sizes[v] for v in node.outputs], [masks[v] for v in node.inputs],
                     states=held, timed=[self.timed[v] for v in node.inputs])
         with tf.name_scope(_scope(layer.name) + "/"):
-            call = call._replace(made=kind.mask(call))
-            found, new = kind.step(call)
+            call = call._replace(made=handler.mask(call))
+            found, new = handler.step(call)
         self.states += carried
         self.following += new
         self.number += bool(carried)
@@ -170,7 +170,7 @@ def fused_graph(network, steps, path="the model"):
     graph, noted = tf.Graph(), {}
     with graph.as_default():
         values, inputs = _placeholders(network, steps, "fused")
-        values = _walk(network, steps, values, lambda kind, call: kind.fused(call), noted)
+        values = _walk(network, steps, values, lambda handler, call: handler.fused(call), noted)
         outputs = _name_outputs(network, values, shapes(network, steps))
     return _with_fused_ops(graph.as_graph_def(), noted), inputs, outputs
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from kit.base.cli import UserError
 from kit.network.description import path_of, shapes, timed
-from kit.network.kinds import KINDS
-from kit.network.layers.kind import Layer, Pointwise
+from kit.network.handlers import HANDLERS
+from kit.network.layers.handler import Layer, Pointwise
 
 
 class Piece(NamedTuple):
@@ -41,7 +41,7 @@ def pieces(network, steps, path="the model"):
             raise UserError(str(error).replace("no step form", "no loop form"))
         return _cut(network, steps, path)
     for layer in network.layers:
-        reason = KINDS[layer.kind].no_loop(layer)
+        reason = HANDLERS[layer.class_name].no_loop(layer)
         if reason:
             raise UserError("%s: no loop form: layer '%s' %s" % (path, layer.name, reason))
     if whole and len(shapes(network, steps)[network.outputs[0][1]]) != 2:
@@ -59,7 +59,7 @@ def _cut(network, steps, path):
     sizes = shapes(network, steps)
     found, pending, whole = [], _Pending(), True  # whole: the value is a sequence of steps
     for layer, before, after in zip(map(_as_dense, network.layers), sizes, sizes[1:]):
-        if layer.kind == "Bidirectional" and _mergeable(layer):
+        if layer.class_name == "Bidirectional" and _mergeable(layer):
             found += pending.piece(whole)
             whole = layer.options["return_sequences"]
             halves = [layer.options[side] for side in ("forward", "backward")]
@@ -67,31 +67,31 @@ def _cut(network, steps, path):
                 tuple(_network(before[-1], [_forwards(half)]) for half in halves),
                 (False, True), whole, layer.options["merge"], pending.repeat))
             pending = _Pending()
-        elif layer.kind == "RepeatVector":
+        elif layer.class_name == "RepeatVector":
             found += pending.piece(False)
             pending, whole = _Pending(repeat=layer.options["n"]), True
-        elif layer.kind in ("Flatten", "Reshape") and whole and len(after) == 1:
+        elif layer.class_name in ("Flatten", "Reshape") and whole and len(after) == 1:
             found += pending.piece(True)
             pending, whole = _Pending(flat=True), False
-        elif layer.kind in ("LSTM", "GRU", "SimpleRNN") and whole:
+        elif layer.class_name in ("LSTM", "GRU", "SimpleRNN") and whole:
             if layer.options["go_backwards"]:
                 found += pending.piece(True)
                 pending = _Pending(pending.repeat, backwards=True)
             pending.add(_forwards(layer), before)
             whole = layer.options["return_sequences"]
-        elif isinstance(KINDS[layer.kind], Pointwise) or not whole and (
-                not KINDS[layer.kind].recurrent):
+        elif isinstance(HANDLERS[layer.class_name], Pointwise) or not whole and (
+                not HANDLERS[layer.class_name].recurrent):
             pending.add(layer, before)
         else:
             raise UserError("%s: no loop form: layer '%s' is %s, which needs all steps at once; use "
-                            "the window form" % (path, layer.name, layer.kind))
+                            "the window form" % (path, layer.name, layer.class_name))
     return found + pending.piece(whole)
 
 
 def _as_dense(layer):
     """A convolution of one step as the Dense that it is."""
     options = layer.options
-    if layer.kind not in ("Conv1D", "SeparableConv1D") or (
+    if layer.class_name not in ("Conv1D", "SeparableConv1D") or (
             (options["strides"], options["kernel"]) != ((1,), 1)):
         return layer
     return Layer("Dense", layer.name, {"units": options["filters"],
@@ -100,7 +100,7 @@ def _as_dense(layer):
 
 
 def _mergeable(layer):
-    """Whether both directions are of one kind, forward and backward, and become one."""
+    """Whether both directions are of one class, forward and backward, and become one."""
     forward, backward = (layer.options[side] for side in ("forward", "backward"))
     return layer.options["merge"] is not None and backward.options["go_backwards"] and (
         not forward.options["go_backwards"])
@@ -127,7 +127,7 @@ class _Pending:
 
 
 def _network(channels, layers):
-    steps = any(KINDS[layer.kind].recurrent for layer in layers)
+    steps = any(HANDLERS[layer.class_name].recurrent for layer in layers)
     return path_of(layers, (None, int(channels)) if steps else (int(channels),))
 
 

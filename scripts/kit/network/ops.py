@@ -36,9 +36,9 @@ def activate(x, activation, name):
     here = sys.modules[__name__]
     if isinstance(activation, str):
         return activations.ACTIVATIONS[activation](here, x, name)
-    kind = activations.KINDS[activation.kind]
+    handler = activations.HANDLERS[activation.class_name]
     shape = tuple(int(size) for size in x.shape[1:])
-    return over_last_axis(lambda rows: kind.apply(here, activation, rows), x, shape, shape)
+    return over_last_axis(lambda rows: handler.apply(here, activation, rows), x, shape, shape)
 
 
 def row(x, value):

@@ -6,7 +6,7 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.network.description import paces, read_network, returned_states, step_shapes, timed
 from kit.network.files.build import ACTIVATIONS, built, in_float64, leaves
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from kit.record.samples import Samples
 from kit.runtime.forms import FORMS, alone, several
 from kit.runtime.interpreter import Model
@@ -176,7 +176,7 @@ def twin(model, network):
         for node in network.nodes:
             original = originals.get(node.layer.name) or _cell(originals, node.layer.name)
             given = [values[v] for v in node.inputs if values[v] is not None]
-            copy, value = KINDS[node.layer.kind].twin(
+            copy, value = HANDLERS[node.layer.class_name].twin(
                 keras, original, given, [steps[v] for v in node.inputs])
             copies.append((copy, original))
             found = list(value) if isinstance(value, tuple) else [value]
@@ -256,16 +256,16 @@ def judged(found, reference, precision, part_of_std=None, rounding=0.0):
         raise UserError("Keras itself gives values that are not finite here: this model's states "
                         "grow without end on this data")
     measured = distance(found, reference)
-    kind, usual = PRECISIONS[precision].bounded, PRECISIONS[precision].bound
+    statistic, usual = PRECISIONS[precision].bounded, PRECISIONS[precision].bound
     bound = float_bound(measured, rounding) if precision == EXACT else (
         measured["output_std"] * (usual if part_of_std is None else part_of_std))
-    bounds = [(kind, bound)] + [("p99_abs_diff", TAIL * bound)] * (precision != EXACT)
+    bounds = [(statistic, bound)] + [("p99_abs_diff", TAIL * bound)] * (precision != EXACT)
     for key, largest in bounds:
         if not measured[key] <= largest:  # NaN is outside too
             raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of "
                                "%.3g; no file was written%s" % (
                                    precision, key, measured[key], largest, _way(precision, rounding)))
-    measured.update(bound_on=kind, bound=bound, **({"keras_rounding": rounding} if rounding else {}))
+    measured.update(bound_on=statistic, bound=bound, **({"keras_rounding": rounding} if rounding else {}))
     if precision != EXACT:
         measured["p99_bound"] = TAIL * bound
     return rounded(measured)

@@ -1,8 +1,8 @@
 """Which forms a network has, and in one sentence why not the others. No TensorFlow."""
 from kit.base.cli import UserError
 from kit.network.description import masked, paces, returned_states, shapes, step_shapes, timed
-from kit.network.kinds import KINDS
-from kit.network.layers.kind import WHOLE
+from kit.network.handlers import HANDLERS
+from kit.network.layers.handler import WHOLE
 from kit.network.loops import pieces
 from kit.runtime.forms import FORMS
 
@@ -28,8 +28,8 @@ def window_steps(network, asked, path):
 def unrolled_steps(network, steps):
     """How many steps all recurrent layers take together in the window form."""
     sizes = shapes(network, steps)
-    return sum(sizes[node.inputs[0]][0] * (2 if node.layer.kind == "Bidirectional" else 1)
-               for node in network.nodes if KINDS[node.layer.kind].recurrent)
+    return sum(sizes[node.inputs[0]][0] * (2 if node.layer.class_name == "Bidirectional" else 1)
+               for node in network.nodes if HANDLERS[node.layer.class_name].recurrent)
 
 
 def check_window(network, steps, path):
@@ -50,12 +50,12 @@ def check_step(network, path):
     timed(network, path)
     inputs, pace = len(network.inputs), paces(network)
     for node in network.nodes:
-        kind = KINDS[node.layer.kind]
+        handler = HANDLERS[node.layer.class_name]
         if len({pace[v] for v in node.inputs if v >= inputs or network.inputs[v].timed}) > 1:
             raise UserError("%s: no step form: layer '%s' joins what has an output at every step "
                             "and what has one every few; use the window form"
                             % (path, node.layer.name))
-        given = [v for place, v in enumerate(node.inputs) if kind.takes_state(place)]
+        given = [v for place, v in enumerate(node.inputs) if handler.takes_state(place)]
         if any(v >= inputs or network.inputs[v].state_of is None for v in given):
             raise UserError("%s: no step form: layer '%s' begins with a state that is computed, or "
                             "read by others too, which %s" % (path, node.layer.name, WHOLE))
@@ -79,9 +79,9 @@ def check_fused(network, path):
     """UserError with the layer and the form that works where the fused op cannot compute it."""
     masks = masked(network)
     for node in network.nodes:
-        kind, layer = KINDS[node.layer.kind], node.layer
-        reason = kind.no_fused(layer)
-        if kind.recurrent and not reason:
+        handler, layer = HANDLERS[node.layer.class_name], node.layer
+        reason = handler.no_fused(layer)
+        if handler.recurrent and not reason:
             if masks[node.inputs[0]]:
                 reason = "goes along a masked sequence, and the fused op has no mask", ""
             elif len(node.inputs) > 1 or layer.options.get("return_state"):
@@ -97,7 +97,7 @@ def check_fused(network, path):
 def fused_activations(network):
     """The activation of each fused op in the order of the graph; 1.15 writes tanh for all."""
     return [activation for layer in network.layers
-            for activation in KINDS[layer.kind].fused_activations(layer)]
+            for activation in HANDLERS[layer.class_name].fused_activations(layer)]
 
 
 CHECKS = {"window": check_window,
@@ -130,7 +130,7 @@ def explained(network, asked=None, path="the model"):
     lines.append("layers")
     for node in network.nodes:
         lines.append("  %-20s %-18s %s -> %s%s" % (
-            node.layer.name, node.layer.kind, ", ".join(shown(sizes[v]) for v in node.inputs),
+            node.layer.name, node.layer.class_name, ", ".join(shown(sizes[v]) for v in node.inputs),
             ", ".join(shown(sizes[v]) for v in node.outputs), options(node.layer)))
     lines += ["outputs"] + ["  %-20s %s" % (name, shown(sizes[value]))
                             for name, value in network.outputs] + ["forms"]
@@ -163,7 +163,7 @@ def shown(shape):
 
 
 def options(layer):
-    """What tells a layer from others of its kind, of numbers and names."""
+    """What tells a layer from others of its class, of numbers and names."""
     told = [(key, value) for key, value in sorted(layer.options.items())
             if isinstance(value, (str, int, float)) and value is not False]
     return "".join("  %s=%s" % item for item in told)

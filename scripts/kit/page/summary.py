@@ -94,8 +94,8 @@ def sized(headline, models):
 
 def float_form(models, form):
     """The name of the float32 file of a form, or None."""
-    return next((name for name, facts in models.items()
-                 if (facts["form"], facts["precision"]) == (form, EXACT)), None)
+    return next((name for name, description in models.items()
+                 if (description["form"], description["precision"]) == (form, EXACT)), None)
 
 
 def seconds_per_sample(time):

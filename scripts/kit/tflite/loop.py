@@ -43,7 +43,7 @@ class Step(NamedTuple):
     signature: dict  # inputs and outputs by name: the sample, the output, then the states
 
 
-class Kind(NamedTuple):
+class NumberType(NamedTuple):
     """What a tensor's numbers are."""
 
     type: int = INT32
@@ -51,9 +51,9 @@ class Kind(NamedTuple):
 
 
 def kind_of(tensor):
-    """The Kind of a Tensor dict; the converter describes float tensors too, by their range."""
+    """The NumberType of a Tensor dict; the converter describes float tensors too, by their range."""
     described = tensor.get("quantization", {})
-    return Kind(tensor.get("type", FLOAT32), described if "zero_point" in described else None)
+    return NumberType(tensor.get("type", FLOAT32), described if "zero_point" in described else None)
 
 
 class Subgraph:
@@ -63,18 +63,18 @@ class Subgraph:
         self.model = model
         self.tensors, self.operators, self.inputs, self.outputs = [], [], [], []
 
-    def tensor(self, shape, kind=Kind(), name=None):
+    def tensor(self, shape, number_type=NumberType(), name=None):
         """A new tensor; its place."""
-        tensor = {"name": name, "shape": np.array(shape, np.int32), "type": kind.type, "buffer": 0}
-        if kind.quantization is not None:
-            tensor["quantization"] = kind.quantization
+        tensor = {"name": name, "shape": np.array(shape, np.int32), "type": number_type.type, "buffer": 0}
+        if number_type.quantization is not None:
+            tensor["quantization"] = number_type.quantization
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def constant(self, values, kind=Kind()):
+    def constant(self, values, number_type=NumberType()):
         """A new tensor of these numbers (as the file holds them); its place."""
         values = np.asarray(values)
-        place = self.tensor(values.shape, kind)
+        place = self.tensor(values.shape, number_type)
         self.tensors[place]["buffer"] = self._buffer(values.tobytes())
         return place
 
@@ -86,7 +86,7 @@ class Subgraph:
         """A constant of int32."""
         return self.constant(np.array(values, np.int32))
 
-    def kind(self, place):
+    def number_type(self, place):
         return kind_of(self.tensors[place])
 
     def shape(self, place):
@@ -100,10 +100,10 @@ class Subgraph:
             operator.update(options_type=OPTIONS[name], options=options or {})
         self.operators.append(operator)
 
-    def op(self, name, inputs, shape, kind=Kind(), **options):
+    def op(self, name, inputs, shape, number_type=NumberType(), **options):
         """An operator of one output; the place of that."""
-        place = self.tensor(shape, kind)
-        self.add(name, inputs, [place], options, kind.type)
+        place = self.tensor(shape, number_type)
+        self.add(name, inputs, [place], options, number_type.type)
         return place
 
     def _code(self, name, version):
@@ -155,8 +155,8 @@ def looped(built, steps, item):
     main = _main()
     model = main.model
     first = Places(built[0][1][0]) if built[0][1] else None
-    kind = first.kind(first.sample) if first else Kind(FLOAT32)
-    value = window = main.tensor([1, steps] + list(item), kind, INPUT)
+    number_type = first.number_type(first.sample) if first else NumberType(FLOAT32)
+    value = window = main.tensor([1, steps] + list(item), number_type, INPUT)
     main.inputs = [window]
     for piece, models in built:
         value = _piece(main, piece, models, value)
@@ -164,7 +164,7 @@ def looped(built, steps, item):
     main.outputs = [value]
     model["subgraphs"][0] = main.finished()
     ends = [[{"name": name, "shape": main.shape(place), "role": "data",
-              "type": TYPES[main.kind(place).type] if place == window and kind.type == INT32
+              "type": TYPES[main.number_type(place).type] if place == window and number_type.type == INT32
               else "float32"}]
             for name, place in ((INPUT, window), ("output", value))]
     return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
@@ -175,11 +175,11 @@ def chunked(step, count):
     """(Model dict, signature) of the chunk form: `count` samples of a stream and the states in, the
     output after each sample and the new states out."""
     main, places = _main(), Places(step)
-    kind, shape = places.kind(places.sample), [1, count] + places.shape(places.sample)[1:]
-    source = main.tensor(shape, kind, CHUNK)
+    number_type, shape = places.number_type(places.sample), [1, count] + places.shape(places.sample)[1:]
+    source = main.tensor(shape, number_type, CHUNK)
     main.tensors[source]["shape_signature"] = np.array([1, -1] + shape[2:], np.int32)
     (_, *before), (output, *after) = step.signature["inputs"], step.signature["outputs"]
-    first = [main.tensor(places.shape(place), places.kind(place), item["name"])
+    first = [main.tensor(places.shape(place), places.number_type(place), item["name"])
              for place, item in zip(places.states, before)]
     found, last = run_over(main, step, source, sequence=True, first=first)
     for place, item in zip([found] + last, [output] + after):
@@ -211,7 +211,7 @@ def _piece(main, piece, models, value):
 
 def _run(main, piece, step, backwards, value, turned=False):
     places = Places(step)
-    value = _requantized(main, value, places.kind(places.sample))
+    value = _requantized(main, value, places.number_type(places.sample))
     one = len(main.shape(value)) == len(places.shape(places.sample))
     if piece.repeat is None and one:  # nothing to loop over
         known = {places.sample: value}
@@ -220,12 +220,12 @@ def _run(main, piece, step, backwards, value, turned=False):
     return run_over(main, step, value, backwards, piece.sequence, turned, piece.repeat)[0]
 
 
-def _requantized(main, place, kind):
+def _requantized(main, place, number_type):
     """The tensor in another scale, where it is another."""
-    there = main.kind(place)
-    if there.quantization is None or _same_scale(there, kind):
+    there = main.number_type(place)
+    if there.quantization is None or _same_scale(there, number_type):
         return place
-    return main.op("QUANTIZE", [place], main.shape(place), kind)
+    return main.op("QUANTIZE", [place], main.shape(place), number_type)
 
 
 def _same_scale(one, other):
@@ -235,32 +235,32 @@ def _same_scale(one, other):
 
 def _merged(main, mode, a, b):
     """Both directions as one, as Keras merges them."""
-    shape, kinds = main.shape(a), [main.kind(a), main.kind(b)]
+    shape, number_types = main.shape(a), [main.number_type(a), main.number_type(b)]
     if mode == "concat":
-        kind = _spanning(kinds, _range_of_both)
-        both = [_requantized(main, place, kind) for place in (a, b)]
+        number_type = _spanning(number_types, _range_of_both)
+        both = [_requantized(main, place, number_type) for place in (a, b)]
         width = shape[-1] + main.shape(b)[-1]
-        return main.op("CONCATENATION", both, shape[:-1] + [width], kind,
+        return main.op("CONCATENATION", both, shape[:-1] + [width], number_type,
                        axis=len(shape) - 1)
     if mode == "mul":
-        return main.op("MUL", [a, b], shape, _spanning(kinds, _range_of_product))
-    total = main.op("ADD", [a, b], shape, _spanning(kinds, _range_of_sum))
+        return main.op("MUL", [a, b], shape, _spanning(number_types, _range_of_product))
+    total = main.op("ADD", [a, b], shape, _spanning(number_types, _range_of_sum))
     if mode == "sum":
         return total
-    kind = main.kind(total)
-    half, smaller = np.float32(0.5), kind
-    if kind.quantization is not None:  # half the scale: the same integers
-        half, smaller = DTYPES[kind.type](64), kind._replace(quantization=dict(
-            kind.quantization, scale=kind.quantization["scale"] / 2))
-    factor = Kind(kind.type, kind.quantization and {
+    number_type = main.number_type(total)
+    half, smaller = np.float32(0.5), number_type
+    if number_type.quantization is not None:  # half the scale: the same integers
+        half, smaller = DTYPES[number_type.type](64), number_type._replace(quantization=dict(
+            number_type.quantization, scale=number_type.quantization["scale"] / 2))
+    factor = NumberType(number_type.type, number_type.quantization and {
         "scale": np.array([1 / 128], np.float32), "zero_point": np.array([0], np.int64)})
     return main.op("MUL", [total, main.constant(half, factor)], shape, smaller)
 
 
-def _range(kind):
+def _range(number_type):
     """(lowest, highest) value that a quantized tensor can hold."""
-    limits, scale = np.iinfo(DTYPES[kind.type]), float(kind.quantization["scale"][0])
-    zero = _zero_point(kind)
+    limits, scale = np.iinfo(DTYPES[number_type.type]), float(number_type.quantization["scale"][0])
+    zero = _zero_point(number_type)
     return scale * (limits.min - zero), scale * (limits.max - zero)
 
 
@@ -277,18 +277,18 @@ def _range_of_product(a, b):
     return min(corners), max(corners)
 
 
-def _spanning(kinds, range_of):
-    """The Kind of a tensor that holds what two tensors make together."""
-    if kinds[0].quantization is None:
-        return kinds[0]
-    low, high = range_of(*map(_range, kinds))
-    limits = np.iinfo(DTYPES[kinds[0].type])
-    if kinds[0].type == INT16:
+def _spanning(number_types, range_of):
+    """The NumberType of a tensor that holds what two tensors make together."""
+    if number_types[0].quantization is None:
+        return number_types[0]
+    low, high = range_of(*map(_range, number_types))
+    limits = np.iinfo(DTYPES[number_types[0].type])
+    if number_types[0].type == INT16:
         scale, zero = max(-low, high) / limits.max, 0
     else:
         scale = (high - low) / (limits.max - limits.min)
         zero = int(np.clip(np.rint(limits.min - low / scale), limits.min, limits.max))
-    return Kind(kinds[0].type, {"scale": np.array([scale], np.float32),
+    return NumberType(number_types[0].type, {"scale": np.array([scale], np.float32),
                                 "zero_point": np.array([zero], np.int64)})
 
 
@@ -301,7 +301,7 @@ class Places:
         self.sample, *self.states = [places[item["name"]] for item in step.signature["inputs"]]
         self.output, *self.next = [places[item["name"]] for item in step.signature["outputs"]]
 
-    def kind(self, place):
+    def number_type(self, place):
         return kind_of(self.graph["tensors"][place])
 
     def shape(self, place):
@@ -338,18 +338,18 @@ def run_over(main, step, source, backwards=False, sequence=False, turned=False, 
             not sequence and places.output not in carried):
         in_loop, head = places.leading_to(places.next + [places.output]), []
         carried[places.output] = None  # the output itself goes from step to step
-    first = first or [_zeros(main, places.kind(place), places.shape(place)) for place in carried]
+    first = first or [_zeros(main, places.number_type(place), places.shape(place)) for place in carried]
     if sequence:
-        first = first + [_room(main, source, places.kind(places.output),
+        first = first + [_room(main, source, places.number_type(places.output),
                                places.shape(places.output), count)]
     number = _length(main, source) if count is None else main.numbers(count)
     start = main.op("ADD", [number, main.numbers(-1)], [1]) if backwards else main.numbers(0)
     before = [start, number, source] + first
-    after = [main.tensor(main.shape(place), main.kind(place)) for place in before]
+    after = [main.tensor(main.shape(place), main.number_type(place)) for place in before]
     cond = _subgraph(main, before)
     step_number, steps = cond.inputs[:2]
     cond.outputs = [cond.op("LESS", [cond.numbers(-1), step_number] if backwards else
-                            [step_number, steps], [1], Kind(BOOL))]
+                            [step_number, steps], [1], NumberType(BOOL))]
     body = _subgraph(main, before)
     step_number, steps, rows, *held = body.inputs
     known = {state: place for state, place in zip(carried.values(), held) if state is not None}
@@ -380,7 +380,7 @@ def _read_by(head, in_loop):
 def _subgraph(main, before):
     """A subgraph that takes what the loop hands on."""
     graph = Subgraph(main.model)
-    graph.inputs = [graph.tensor(main.shape(place), main.kind(place)) for place in before]
+    graph.inputs = [graph.tensor(main.shape(place), main.number_type(place)) for place in before]
     return graph
 
 
@@ -393,53 +393,53 @@ def _length(main, source):
 
 def _row(body, rows, number):
     """Row `number` (1,) of (1, N, ...): (1, ...)."""
-    kind, item = body.kind(rows), body.shape(rows)[2:]
-    if kind.type in (INT16, INT32):
+    number_type, item = body.number_type(rows), body.shape(rows)[2:]
+    if number_type.type in (INT16, INT32):
         zeros = [body.numbers(0) for _ in item]
         begin = body.op("CONCATENATION", [body.numbers(0), number] + zeros, [2 + len(item)], axis=0)
-        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, *item)], [1, 1] + item, kind)
+        row = body.op("SLICE", [rows, begin, body.numbers(1, 1, *item)], [1, 1] + item, number_type)
     else:
-        row = body.op("GATHER", [rows, number], [1, 1] + item, kind, axis=1)
+        row = body.op("GATHER", [rows, number], [1, 1] + item, number_type, axis=1)
     return _reshaped(body, row, [1] + item)
 
 
-def _zeros(main, kind, shape):
+def _zeros(main, number_type, shape):
     """A constant that stands for zeros."""
-    return main.constant(np.full(shape, _zero_point(kind), DTYPES[kind.type]), kind)
+    return main.constant(np.full(shape, _zero_point(number_type), DTYPES[number_type.type]), number_type)
 
 
-def _zero_point(kind):
-    return int(kind.quantization["zero_point"][0]) if kind.quantization else 0
+def _zero_point(number_type):
+    return int(number_type.quantization["zero_point"][0]) if number_type.quantization else 0
 
 
-def _room(main, source, kind, row, count):
+def _room(main, source, number_type, row, count):
     """A sequence (1, N, K) to be moved out, row by row; what it holds is of no importance."""
     shape = [1, count or main.shape(source)[1], row[-1]]
     if count:
-        return _zeros(main, kind, shape)
-    of = main.kind(source)
+        return _zeros(main, number_type, shape)
+    of = main.number_type(source)
     column = main.op("STRIDED_SLICE", [source, main.numbers(0, 0, 0), main.numbers(0, 0, 1),
                                        main.numbers(1, 1, 1)], shape[:2] + [1], of,
                      begin_mask=7, end_mask=3)
-    factor = of if kind.quantization is None else Kind(of.type, {
-        "scale": kind.quantization["scale"] / of.quantization["scale"] / 2,
+    factor = of if number_type.quantization is None else NumberType(of.type, {
+        "scale": number_type.quantization["scale"] / of.quantization["scale"] / 2,
         "zero_point": np.array([0], np.int64)})
     zeros = main.constant(np.zeros([1, 1, row[-1]], DTYPES[of.type]), factor)
-    return main.op("MUL", [column, zeros], shape, kind)
+    return main.op("MUL", [column, zeros], shape, number_type)
 
 
 def _moved_on(body, sequence, row, turned):
     """The sequence without its first row, the new row at its end; or the other way round."""
-    kind, (_, count, width) = body.kind(sequence), body.shape(sequence)
+    number_type, (_, count, width) = body.number_type(sequence), body.shape(sequence)
     rows = [_reshaped(body, row, [1, 1, width])] * 4
     longer = body.op("CONCATENATION", rows + [sequence] if turned else [sequence] + rows,
-                     [1, count + 4, width], kind, axis=1)
+                     [1, count + 4, width], number_type, axis=1)
     begin, end = ((0, 3, 0), (0, -1, 0)) if turned else ((0, 1, 0), (0, -3, 0))
     return body.op("STRIDED_SLICE", [longer, body.numbers(*begin), body.numbers(*end),
-                                     body.numbers(1, 1, 1)], [1, count, width], kind,
+                                     body.numbers(1, 1, 1)], [1, count, width], number_type,
                    begin_mask=5, end_mask=5)
 
 
 def _reshaped(graph, place, shape):
-    return graph.op("RESHAPE", [place, graph.numbers(*shape)], shape, graph.kind(place),
+    return graph.op("RESHAPE", [place, graph.numbers(*shape)], shape, graph.number_type(place),
                     new_shape=np.array(shape, np.int32))

@@ -211,7 +211,7 @@ def _kind(model, operator):
     return flatbuffer.op_name(code.get("builtin_code", 0))
 
 
-def facts(data, form, precision, signature):
+def description(data, form, precision, signature):
     """What the .json beside a .tflite holds of the file itself."""
     model = flatbuffer.read(data)
     graph = model["subgraphs"][0]

@@ -155,7 +155,7 @@ def test_custom_things_in_a_file_of_1_15_do_nothing(tmp_path):
     model.save(str(tmp_path / "m.h5"))
     with pytest.raises(UserError, match="cannot load"):
         load_keras(str(tmp_path / "m.h5"))
-    assert [item.kind for item in read_network(str(tmp_path / "m.h5")).layers] == ["LSTM", "Dense"]
+    assert [item.class_name for item in read_network(str(tmp_path / "m.h5")).layers] == ["LSTM", "Dense"]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from kit.network.layers.activations import ACTIVATIONS, activation
 from layer_graphs import check, no_step, random, read, step, window
 
@@ -116,5 +116,5 @@ def test_slopes_that_differ_from_step_to_step_have_no_step_form():
 
 
 def test_pointwise_layers_take_sequences_of_any_length():
-    assert all(KINDS[kind].any_length for kind in ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"))
-    assert not KINDS["PReLU"].any_length
+    assert all(HANDLERS[kind].any_length for kind in ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"))
+    assert not HANDLERS["PReLU"].any_length

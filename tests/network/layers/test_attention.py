@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, shape_of, window
 
 
@@ -58,6 +58,6 @@ def test_it_needs_the_whole_sequence():
 def test_how_many_arrays_the_file_holds():
     """Keras gives the sum a scale unless it is told not to, and the product none."""
     for kind, usual in (("Attention", 0), ("AdditiveAttention", 1)):
-        assert KINDS[kind].array_counts({}) == (usual, 0)
-        assert KINDS[kind].array_counts({"use_scale": True}) == (1, 0)
-        assert KINDS[kind].array_counts({"use_scale": False}) == (0, 0)
+        assert HANDLERS[kind].array_counts({}) == (usual, 0)
+        assert HANDLERS[kind].array_counts({"use_scale": True}) == (1, 0)
+        assert HANDLERS[kind].array_counts({"use_scale": False}) == (0, 0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from kit.network.layers.convolution import length
 from layer_graphs import check, no_step, random, read, shape_of, step, window
 
@@ -52,7 +52,7 @@ def test_the_step_form_carries_the_samples_that_it_needs(size, gap):
     layer = conv(kernel, padding="causal", dilation_rate=gap)
     expected = by_hand(x[None], kernel, 1, gap, "causal")[0]
     np.testing.assert_allclose(step([layer, read("LastStep")], x), expected, atol=1e-5)
-    states = KINDS["Conv1D"].states(layer, (3,))
+    states = HANDLERS["Conv1D"].states(layer, (3,))
     assert states == ([("samples", (3 * (size - 1) * gap,))] if size > 1 else [])
 
 
@@ -207,7 +207,7 @@ def test_which_convolutions_have_a_step_form():
     (conv(K, strides=3), (len(K) - 1, 3)),
     (read("AveragePooling1D", pool_size=4, strides=3, padding="valid"), (3, 3))])
 def test_a_state_counts_the_calls_to_the_next_output(layer, pace):
-    kind = KINDS[layer.kind]
+    kind = HANDLERS[layer.class_name]
     assert kind.pace(layer) == pace
     if pace == (0, 1):
         return

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, shape_of, window
 
 
@@ -31,13 +31,13 @@ def test_shapes_and_arrays_are_checked():
 
 
 def test_how_many_arrays_the_file_holds():
-    assert KINDS["Dense"].array_counts({}) == (2, 0)
-    assert KINDS["Dense"].array_counts({"use_bias": False}) == (1, 0)
+    assert HANDLERS["Dense"].array_counts({}) == (2, 0)
+    assert HANDLERS["Dense"].array_counts({"use_bias": False}) == (1, 0)
 
 
 def test_steps_are_kept():
     layer = dense(np.ones((3, 2)))
-    assert no_step(layer) is None and KINDS["Dense"].keeps_steps(layer, [(5, 3)])
+    assert no_step(layer) is None and HANDLERS["Dense"].keeps_steps(layer, [(5, 3)])
 
 
 @pytest.mark.parametrize("kind", ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise",

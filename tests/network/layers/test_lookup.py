@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, shape_of, step, window
 
 UNITS = 2
@@ -62,7 +62,7 @@ def test_channels_of_a_step_that_does_not_count_become_zero():
 def test_shapes_limits_and_arrays():
     layer = embedding(np.ones((5, 3)))
     assert shape_of(layer, (None,)) == (None, 3)
-    assert KINDS["Embedding"].limit(layer) == 5 and KINDS["Masking"].limit(read(
+    assert HANDLERS["Embedding"].limit(layer) == 5 and HANDLERS["Masking"].limit(read(
         "Masking", mask_value=0)) is None
     check(layer, (4,))
     with pytest.raises(UserError, match="the weights of layer 'odd' do not have the shapes"):
@@ -72,5 +72,5 @@ def test_shapes_limits_and_arrays():
 def test_who_masks():
     for layer, masks in ((embedding(np.ones((5, 3))), False), (read("Masking", mask_value=0), True),
                          (embedding(np.ones((5, 3)), mask_zero=True), True)):
-        assert KINDS[layer.kind].masks(layer, [False]) == masks
+        assert HANDLERS[layer.class_name].masks(layer, [False]) == masks
         assert no_step(layer) is None

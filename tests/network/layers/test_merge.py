@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, shape_of, window
 
 X, Y, Z = random(2, 4, 3), random(2, 4, 3, seed=1), random(2, 4, 3, seed=2)
@@ -76,7 +76,7 @@ def test_shapes_that_fit():
 
 
 def test_two_sequences_have_a_step_form_and_one_beside_a_vector_has_none():
-    add = KINDS["Add"]
+    add = HANDLERS["Add"]
     assert add.no_step(read("Add"), [True, True], [(5, 3)] * 2) is None
     assert add.no_step(read("Add"), [False, False], [(3,)] * 2) is None
     assert "joins a sequence with what is none" in add.no_step(
@@ -87,8 +87,8 @@ def test_two_sequences_have_a_step_form_and_one_beside_a_vector_has_none():
 
 
 def test_masks_of_all_count_and_sequences_one_after_the_other_take_none():
-    assert KINDS["Add"].masks(read("Add"), [False, True])
-    assert not KINDS["Dot"].masks(read("Dot", axes=1), [True, True])
-    KINDS["Concatenate"].check_mask("m.h5", read("Concatenate"))
+    assert HANDLERS["Add"].masks(read("Add"), [False, True])
+    assert not HANDLERS["Dot"].masks(read("Dot", axes=1), [True, True])
+    HANDLERS["Concatenate"].check_mask("m.h5", read("Concatenate"))
     with pytest.raises(UserError, match="layer 'odd' joins masked sequences one after the other"):
-        KINDS["Concatenate"].check_mask("m.h5", read("Concatenate", axis=1))
+        HANDLERS["Concatenate"].check_mask("m.h5", read("Concatenate", axis=1))

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, window
 
 GAMMA, BETA, MEAN = random(3), random(3, seed=1), random(3, seed=2)
@@ -68,9 +68,9 @@ def test_axes_and_arrays_are_checked(layer):
 def test_how_many_arrays_the_file_holds():
     """Of the moving statistics none is trained."""
     for kind, others in (("BatchNormalization", 2), ("LayerNormalization", 0)):
-        assert KINDS[kind].array_counts({}) == (2, others)
-        assert KINDS[kind].array_counts({"scale": False}) == (1, others)
-    assert KINDS["Rescaling"].array_counts({}) == (0, 0)
+        assert HANDLERS[kind].array_counts({}) == (2, others)
+        assert HANDLERS[kind].array_counts({"scale": False}) == (1, others)
+    assert HANDLERS["Rescaling"].array_counts({}) == (0, 0)
 
 
 def test_each_step_is_normalised_by_itself():

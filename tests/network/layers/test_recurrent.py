@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, shape_of, step, window
 
 C, UNITS = 3, 4
@@ -88,7 +88,7 @@ def test_from_the_end_to_the_start(kind):
 def test_the_second_half_goes_on_from_the_state_of_the_first(kind):
     expected, _ = by_hand(kind, X)
     _, states = by_hand(kind, X[:, :3])
-    states = [state.astype(np.float32) for state in states[:len(KINDS[kind].carried)]]
+    states = [state.astype(np.float32) for state in states[:len(HANDLERS[kind].carried)]]
     found = window(recurrent(kind, return_sequences=True), np.ascontiguousarray(X[:, 3:]), *states)
     np.testing.assert_allclose(found, expected[:, 3:], atol=1e-5)
 
@@ -102,17 +102,17 @@ def test_no_bias_is_a_bias_of_zeros():
 
 @pytest.mark.parametrize("kind", sorted(GATES))
 def test_shapes_and_outputs(kind):
-    states = [(UNITS,)] * len(KINDS[kind].carried)
+    states = [(UNITS,)] * len(HANDLERS[kind].carried)
     for sequences, shape in ((False, (UNITS,)), (True, (6, UNITS))):
         layer = recurrent(kind, return_sequences=sequences, return_state=True)
-        assert KINDS[kind].shapes(layer, [(6, C)]) == [shape] + states
-        assert KINDS[kind].outputs(layer) == 1 + len(states)
+        assert HANDLERS[kind].shapes(layer, [(6, C)]) == [shape] + states
+        assert HANDLERS[kind].outputs(layer) == 1 + len(states)
         check(layer, (6, C))
         check(layer, (None, C), *states)
-    assert KINDS[kind].states(layer, (C,)) == list(zip(KINDS[kind].carried, states))
+    assert HANDLERS[kind].states(layer, (C,)) == list(zip(HANDLERS[kind].carried, states))
     assert shape_of(recurrent(kind, return_sequences=True), (None, C)) == (None, UNITS)
-    assert KINDS[kind].array_counts({}) == (3, 0)
-    assert KINDS[kind].array_counts({"use_bias": False}) == (2, 0)
+    assert HANDLERS[kind].array_counts({}) == (3, 0)
+    assert HANDLERS[kind].array_counts({"use_bias": False}) == (2, 0)
 
 
 @pytest.mark.parametrize("shapes, said", [
@@ -132,9 +132,9 @@ def test_a_gru_that_resets_after_has_two_biases():
 
 
 def test_what_is_refused_of_masked_sequences():
-    KINDS["LSTM"].check_mask("m.h5", recurrent("LSTM"))
+    HANDLERS["LSTM"].check_mask("m.h5", recurrent("LSTM"))
     with pytest.raises(UserError, match="layer 'odd' has zero_output_for_mask=True"):
-        KINDS["LSTM"].check_mask("m.h5", recurrent("LSTM", zero_output_for_mask=True))
+        HANDLERS["LSTM"].check_mask("m.h5", recurrent("LSTM", zero_output_for_mask=True))
 
 
 def test_which_have_a_step_form():
@@ -149,9 +149,9 @@ def test_which_have_a_step_form():
     (recurrent("LSTM", gate="hard_sigmoid"), "has hard_sigmoid gates, and the fused op has sigmoid"),
     (recurrent("LSTM", activation="elu"), "has the activation elu, and the fused op has tanh, relu")])
 def test_which_have_a_fused_form(layer, said):
-    reason = KINDS[layer.kind].no_fused(layer)
+    reason = HANDLERS[layer.class_name].no_fused(layer)
     assert (reason and reason[0][:len(said)]) == said
-    assert KINDS["LSTM"].fused_activations(recurrent("LSTM", activation="relu")) == ["relu"]
+    assert HANDLERS["LSTM"].fused_activations(recurrent("LSTM", activation="relu")) == ["relu"]
 
 
 def test_gates_are_hard_where_an_old_file_does_not_say():

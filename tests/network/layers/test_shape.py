@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 from layer_graphs import check, no_step, random, read, shape_of, step, window
 
 X = random(2, 4, 6)
@@ -70,6 +70,6 @@ def test_what_mixes_the_steps_has_no_step_form(layer, timed, has):
 
 
 def test_only_the_last_step_makes_a_sequence_of_what_comes_in():
-    assert [kind for kind in sorted(KINDS) if kind in (
-        "RepeatVector", "Reshape", "Flatten", "Permute", "LastStep") and KINDS[kind].takes_steps] == [
+    assert [kind for kind in sorted(HANDLERS) if kind in (
+        "RepeatVector", "Reshape", "Flatten", "Permute", "LastStep") and HANDLERS[kind].takes_steps] == [
             "LastStep"]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.kinds import KINDS
-from kit.network.layers.kind import Layer
+from kit.network.handlers import HANDLERS
+from kit.network.layers.handler import Layer
 from layer_graphs import check, no_step, random, read, shape_of, step, window
 
 C, UNITS = 3, 2
@@ -42,9 +42,9 @@ def test_shapes_and_outputs_of_both_directions():
     assert shape_of(both(), (5, C)) == (2 * UNITS,)
     assert shape_of(both("sum", return_sequences=True), (None, C)) == (None, UNITS)
     apart = both(None, return_state=True)
-    assert KINDS["Bidirectional"].shapes(apart, [(5, C)]) == [(UNITS,)] * 4
-    assert KINDS["Bidirectional"].outputs(apart) == 4 and KINDS["Bidirectional"].outputs(both()) == 1
-    assert KINDS["Bidirectional"].array_counts({"layer": rnn()}) == (6, 0)
+    assert HANDLERS["Bidirectional"].shapes(apart, [(5, C)]) == [(UNITS,)] * 4
+    assert HANDLERS["Bidirectional"].outputs(apart) == 4 and HANDLERS["Bidirectional"].outputs(both()) == 1
+    assert HANDLERS["Bidirectional"].array_counts({"layer": rnn()}) == (6, 0)
     check(both(), (5, C))
     with pytest.raises(UserError, match="the weights of layer 'odd' do not have the shapes"):
         check(both(), (5, C + 1))
@@ -52,7 +52,7 @@ def test_shapes_and_outputs_of_both_directions():
 
 def test_which_forms_both_directions_have():
     assert "is Bidirectional, which needs the whole sequence" in no_step(both())
-    assert "is SimpleRNN, and the fused op is an LSTM" in KINDS["Bidirectional"].no_fused(both())[0]
+    assert "is SimpleRNN, and the fused op is an LSTM" in HANDLERS["Bidirectional"].no_fused(both())[0]
 
 
 @pytest.mark.parametrize("config, said", [
@@ -66,10 +66,10 @@ def test_directions_that_are_not_read_are_named(config, said):
 def test_an_rnn_of_a_cell_is_the_layer():
     cell = {"class_name": "SimpleRNNCell", "config": {"units": UNITS, "activation": "tanh"}}
     layer = read("RNN", ARRAYS, cell=cell, return_sequences=True)
-    assert layer.kind == "SimpleRNN" and layer.options["return_sequences"]
+    assert layer.class_name == "SimpleRNN" and layer.options["return_sequences"]
     stack = {"class_name": "StackedRNNCells", "config": {"cells": [cell, {
         "class_name": "LSTMCell", "config": {"use_bias": False}}]}}
-    assert KINDS["RNN"].array_counts({"cell": stack}) == (5, 0)
+    assert HANDLERS["RNN"].array_counts({"cell": stack}) == (5, 0)
     with pytest.raises(UserError, match="layer 'odd' is RNN of MyCell; supported cells are LSTMCell"):
         read("RNN", cell={"class_name": "MyCell", "config": {}})
 
@@ -83,10 +83,10 @@ def each(kind, arrays=(), **config):
 
 def test_what_works_along_the_last_axis_is_the_layer_itself():
     dense = each("Dense", [np.ones((C, 2))], units=2, activation="linear")
-    assert dense.kind == "Dense" and each("Dropout", rate=0.5) is None
+    assert dense.class_name == "Dense" and each("Dropout", rate=0.5) is None
     nested = read("TimeDistributed", layer={"class_name": "TimeDistributed", "config": {
         "layer": {"class_name": "Flatten", "config": {}}}})
-    assert nested.options["inner"].options["inner"].kind == "Flatten"
+    assert nested.options["inner"].options["inner"].class_name == "Flatten"
     assert shape_of(nested, (7, 4, 2, 3)) == (7, 4, 6)
     with pytest.raises(UserError, match="layer 'odd' is TimeDistributed of Mine; supported are Dense"):
         each("Mine")
@@ -107,5 +107,5 @@ def test_shapes_of_a_layer_on_each_step():
     check(layer, (None, 4, 3))
     with pytest.raises(UserError, match="layer 'odd' is TimeDistributed and gets .4,. per item, no st"):
         check(layer, (4,))
-    assert KINDS["TimeDistributed"].array_counts({"layer": rnn()}) == (3, 0)
+    assert HANDLERS["TimeDistributed"].array_counts({"layer": rnn()}) == (3, 0)
     assert isinstance(layer.options["inner"], Layer)

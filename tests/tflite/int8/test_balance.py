@@ -45,7 +45,7 @@ def test_a_sample_of_another_range_is_multiplied_and_the_weights_undo_it(directl
     observed = seen(graph, 8.0, 0.5)
     observed[int(joined_with_states(graph, signature)[0][0])] = observed[graph.place("sample")]
     balance(graph, observed, signature, INT8_SCHEME)
-    assert len(graph.operators) == count + 1 and graph.kind(graph.operators[0]) == "MUL"
+    assert len(graph.operators) == count + 1 and graph.op_name(graph.operators[0]) == "MUL"
     factor = graph.constant(int(graph.operators[0]["inputs"][1]))
     assert float(factor) == pytest.approx(0.5 / 8)
     np.testing.assert_allclose(stream(graph), before, atol=1e-6)

@@ -15,7 +15,7 @@ def graph():
 
 
 def operators(graph, kind):
-    return [operator for operator in graph.operators if graph.kind(operator) == kind]
+    return [operator for operator in graph.operators if graph.op_name(operator) == kind]
 
 
 def test_constants_have_their_values_and_shapes(graph):
@@ -29,10 +29,10 @@ def test_constants_have_their_values_and_shapes(graph):
 
 def test_who_reads_and_who_writes(graph):
     state = graph.place("state_0_h")
-    assert [graph.kind(operator) for operator in graph.consumers()[state]] == ["CONCATENATION"]
+    assert [graph.op_name(operator) for operator in graph.consumers()[state]] == ["CONCATENATION"]
     after = graph.place("next_state_0_c")
-    assert graph.kind(graph.producers()[after]) == "ADD"
-    assert {graph.kind(operator) for operator in graph.consumers()[after]} == {"MUL"}
+    assert graph.op_name(graph.producers()[after]) == "ADD"
+    assert {graph.op_name(operator) for operator in graph.consumers()[after]} == {"MUL"}
     assert state not in graph.producers()
 
 
@@ -52,7 +52,7 @@ def test_roles_are_the_recurrence_and_the_name_within_a_step(graph):
 
 def test_what_is_moved(graph):
     split, = operators(graph, "SPLIT")
-    assert graph.kind(graph.producers()[graph.moved(split)]) == "LOGISTIC", "the second input"
+    assert graph.op_name(graph.producers()[graph.moved(split)]) == "LOGISTIC", "the second input"
 
 
 def test_a_new_tensor_and_a_new_operator(graph):
@@ -65,7 +65,7 @@ def test_a_new_tensor_and_a_new_operator(graph):
     assert tensor["quantization"]["zero_point"].tolist() == [-3]
     assert described((0.5, -3))["zero_point"].dtype == np.int64
     known = graph.operator("MUL", [0, 1], place)
-    assert graph.kind(known) == "MUL" and len(graph.model["operator_codes"]) == codes
+    assert graph.op_name(known) == "MUL" and len(graph.model["operator_codes"]) == codes
     assert all(operator is not known for operator in graph.operators)
     assert graph.opcode("MUL", 4) == codes and graph.opcode("MUL", 4) == codes
 
@@ -77,10 +77,10 @@ def test_an_operator_reads_another_tensor(graph):
 
 
 def test_codes_that_no_operator_has_are_dropped(graph):
-    kinds = [graph.kind(operator) for operator in graph.operators]
+    kinds = [graph.op_name(operator) for operator in graph.operators]
     before = len(graph.model["operator_codes"])
-    graph.operators[:] = [operator for operator in graph.operators if graph.kind(operator) != "TANH"]
+    graph.operators[:] = [operator for operator in graph.operators if graph.op_name(operator) != "TANH"]
     only_used_codes(graph.model)
     assert len(graph.model["operator_codes"]) == before - 1
-    assert [graph.kind(operator) for operator in graph.operators] == [
+    assert [graph.op_name(operator) for operator in graph.operators] == [
         kind for kind in kinds if kind != "TANH"]

@@ -20,7 +20,7 @@ def test_a_vector_by_its_length_is_by_the_root_of_its_variance(epsilon):
     root = put(graph, "RSQRT", [variance], x.shape)
     put(graph, "MUL", [apart, root], x.shape)
     norm_vectors(graph)
-    kinds = [graph.kind(operator) for operator in graph.operators]
+    kinds = [graph.op_name(operator) for operator in graph.operators]
     assert kinds == ["FULLY_CONNECTED", "L2_NORMALIZATION", "SLICE", "MUL"]
     found = computed(graph, x)
     x -= x.mean(1, keepdims=True)

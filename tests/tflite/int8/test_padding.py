@@ -13,5 +13,5 @@ def test_zeros_are_joined_where_they_were_put(sides):
     graph, sides = graph_of(*x.shape), np.array(sides, np.int32)
     put(graph, "PAD", [0, sides], tuple(np.array(x.shape) + sides.sum(1)))
     join_zeros(graph)
-    assert {graph.kind(operator) for operator in graph.operators} == {"CONCATENATION"}
+    assert {graph.op_name(operator) for operator in graph.operators} == {"CONCATENATION"}
     assert (computed(graph, x) == np.pad(x, sides, "constant")).all()

@@ -23,7 +23,7 @@ def test_they_compute_the_same_in_an_operator_that_has_integers(kind, formula):
     model = flatbuffer.read(file_of(kind))
     graph = Graph(model)
     fuse_relus(graph)
-    assert [graph.kind(operator) for operator in graph.operators] == ["ADD", "TANH"]
+    assert [graph.op_name(operator) for operator in graph.operators] == ["ADD", "TANH"]
     x = np.float32([[-9, -0.5, 2, 7.5]])
     found = Model(flatbuffer.write(model), "tflite_runtime").stream(x)
     np.testing.assert_array_equal(found, formula(x))

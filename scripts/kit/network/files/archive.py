@@ -35,7 +35,7 @@ def _member(path, file, name, ratio=None):
     try:
         item = file.getinfo(name)
     except KeyError:
-        raise UserError("%s: no %s in this zip; it is no .keras file, or of a kind that is not read "
+        raise UserError("%s: no %s in this zip; it is no .keras file, or of a layout that is not read "
                         "here: save the model as .h5" % (path, name))
     if item.file_size > (ratio * item.compress_size if ratio else LARGEST_TEXT):
         raise UserError("%s: %s says that it is %d bytes, which such a file is not; it is damaged"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kit.base.cli import UserError, counted
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 
 
 class Stored(NamedTuple):
@@ -117,9 +117,9 @@ def _shares(path, parts, arrays):
     """{path of the leaf: its arrays} of one list; a nested model keeps its trainable ones first."""
     if len(parts) == 1:
         return {parts[0][0]: arrays}
-    if any(item["class_name"] not in KINDS and item["class_name"] != "InputLayer"
+    if any(item["class_name"] not in HANDLERS and item["class_name"] != "InputLayer"
            for _, item in parts):
-        return {}  # whoever reads the description names the kind
+        return {}  # whoever reads the description names the class
     counts = [array_counts(item) for _, item in parts]
     if sum(map(sum, counts)) != len(arrays):
         raise UserError("%s: %d arrays in model '%s', whose layers have %d; the file is damaged"
@@ -131,9 +131,9 @@ def _shares(path, parts, arrays):
 
 
 def array_counts(item):
-    """How many arrays a layer has: (trainable, others); none for a kind that is not known here."""
-    kind = KINDS.get(item["class_name"])
-    trainable, others = kind.array_counts(item["config"]) if kind else (0, 0)
+    """How many arrays a layer has: (trainable, others); none for a class that is not known here."""
+    handler = HANDLERS.get(item["class_name"])
+    trainable, others = handler.array_counts(item["config"]) if handler else (0, 0)
     return (trainable, others) if item["config"].get("trainable", True) else (0, trainable + others)
 
 
@@ -173,8 +173,8 @@ def _branches(model, node, items):
 
 def _numbered(items, node):
     """A Sequential counts its InputLayer or not, and describes it or not, each in some versions."""
-    kinds = [item["class_name"] for item in items]
-    given = kinds.count("InputLayer") if len(node.below) < len(items) else 0
+    class_names = [item["class_name"] for item in items]
+    given = class_names.count("InputLayer") if len(node.below) < len(items) else 0
     first = max(0, len(node.below) - len(items)) - given
     return [node.below.get("layer-%d" % (k + first)) for k in range(len(items))]
 
@@ -215,14 +215,14 @@ def native(item, arrays):
     CuDNN keeps a bias for the input and one for the state. Its kernels are transposed per gate, the
     input's in Fortran order (tensorflow/python/keras/saving/hdf5_format.py).
     """
-    kind, config = item["class_name"], item["config"]
+    class_name, config = item["class_name"], item["config"]
     if "constants" in item:
         return [np.asarray(a, np.float32).ravel() for a in item["constants"] or arrays[:2]]
-    if kind == "Bidirectional":
+    if class_name == "Bidirectional":
         half = len(arrays) // 2
         return [a for part in (arrays[:half], arrays[half:])
                 for a in native(config["layer"], part)]
-    gates = {"LSTM": 4, "GRU": 3}.get(kind)
+    gates = {"LSTM": 4, "GRU": 3}.get(class_name)
     if gates is None or len(arrays) != 3 or arrays[1].ndim != 2:
         return arrays
     kernel, recurrent, bias = arrays
@@ -231,4 +231,4 @@ def native(item, arrays):
     kernel = [k.T.reshape(k.shape, order="F") for k in np.split(kernel, gates, 1)]
     recurrent = [k.T for k in np.split(recurrent, gates, 1)]
     bias = bias.reshape(2, -1)
-    return [np.hstack(kernel), np.hstack(recurrent), bias.sum(0) if kind == "LSTM" else bias]
+    return [np.hstack(kernel), np.hstack(recurrent), bias.sum(0) if class_name == "LSTM" else bias]

@@ -123,7 +123,7 @@ class _Cleaner:
         """A layer or a cell without its connections."""
         if is_model(item):
             return self.model(item)
-        kind, config = self.operation(item)
+        class_name, config = self.operation(item)
         config = {key: value for key, value in config.items()
                   if not LEFT_OUT.search(key) and key not in SAYS_NOTHING}
         for key, harmless in MEANS_NOTHING.items():
@@ -131,7 +131,7 @@ class _Cleaner:
                 raise UserError("%s: layer '%s' has %s=%s, which 1.15 does not know; build it "
                                 "without" % (self.path, name_of(item), key, item["config"][key]))
         config["dtype"] = self.dtype(item)
-        self.rename(kind, config)
+        self.rename(class_name, config)
         self.check_sizes(config)
         for key in ("layer", "backward_layer", "cell"):
             if isinstance(config.get(key), dict):
@@ -140,18 +140,18 @@ class _Cleaner:
             config["cells"] = [self.layer(cell) for cell in config["cells"]]
         if _is_mirrored(config):
             del config["backward_layer"]
-        return OLDER.get(kind, _as_it_is)(kind, config)
+        return OLDER.get(class_name, _as_it_is)(class_name, config)
 
     def operation(self, item):
-        """(kind, config) of an entry, where an operator or code of the graph has become a layer."""
-        kind, name = item["class_name"], name_of(item)
-        if kind == "Lambda":
+        """(class name, config) of an entry, where an operator or code of the graph has become a layer."""
+        class_name, name = item["class_name"], name_of(item)
+        if class_name == "Lambda":
             shape = {key: value for key, value in item["config"].items() if "batch" in key}
-            kind, config = replaced(self.path, name, self.lambdas)
-            return kind, dict(config, **shape)
-        if kind not in ("TFOpLambda", "SlicingOpLambda") and ".ops" not in str(item.get("module")):
-            return kind, dict(item["config"])
-        named = item["config"].get("function", kind)
+            class_name, config = replaced(self.path, name, self.lambdas)
+            return class_name, dict(config, **shape)
+        if class_name not in ("TFOpLambda", "SlicingOpLambda") and ".ops" not in str(item.get("module")):
+            return class_name, dict(item["config"])
+        named = item["config"].get("function", class_name)
         if named in SLICES and _is_last_step(item["inbound_nodes"][0]):
             return "LastStep", {"name": name}
         operator = OPERATORS.get(str(named).split(".")[-1].lower())
@@ -168,13 +168,13 @@ class _Cleaner:
                         "subtract, multiply and divide, of slices the last step, x[:, -1, :]"
                         % (self.path, named, name))
 
-    def rename(self, kind, config):
+    def rename(self, class_name, config):
         """Keys and values that have another name in 1.15, or another meaning under the same."""
         if "batch_shape" in config:
             config["batch_input_shape"] = config.pop("batch_shape")
-        if kind == "LeakyReLU" and "negative_slope" in config:
+        if class_name == "LeakyReLU" and "negative_slope" in config:
             config["alpha"] = config.pop("negative_slope")
-        if kind in ("Attention", "AdditiveAttention"):
+        if class_name in ("Attention", "AdditiveAttention"):
             config.pop("dropout", None)
         for key in ("activation", "recurrent_activation"):
             if key in config:
@@ -253,18 +253,18 @@ class _Cleaner:
             waiting = {call: needed for call, needed in waiting.items() if call not in ready}
 
 
-def _as_it_is(kind, config):
-    return {"class_name": kind, "config": config}
+def _as_it_is(class_name, config):
+    return {"class_name": class_name, "config": config}
 
 
-def _without_cudnn(kind, config):
+def _without_cudnn(class_name, config):
     """CuDNN's layers are LSTM with sigmoid gates, and GRU that resets after the product."""
     config = dict(config, activation="tanh", recurrent_activation="sigmoid", use_bias=True)
-    after = {"reset_after": True} if kind == "CuDNNGRU" else {}
-    return {"class_name": kind[5:], "config": dict(config, **after)}
+    after = {"reset_after": True} if class_name == "CuDNNGRU" else {}
+    return {"class_name": class_name[5:], "config": dict(config, **after)}
 
 
-def _normalization(kind, config):
+def _normalization(class_name, config):
     """(x - mean) / max(std, 1e-7), from tf.keras 2.3 on, as the BatchNormalization of this."""
     kept = {key: config[key] for key in ("name", "axis", "batch_input_shape") if key in config}
     constants = [config[key] for key in ("mean", "variance") if config.get(key) is not None]
@@ -272,7 +272,7 @@ def _normalization(kind, config):
         kept, epsilon=1e-14, scale=False, center=False, fused=False)}
 
 
-# kind -> a function (kind, config) that puts it into words of 1.15
+# class name -> a function (class name, config) that puts it into words of 1.15
 OLDER = {"CuDNNLSTM": _without_cudnn, "CuDNNGRU": _without_cudnn, "Normalization": _normalization}
 
 

@@ -160,8 +160,8 @@ def _architecture(path):
         if not isinstance(found, dict):
             raise ValueError("no class_name and config in it")
         if "class_name" not in found and "layers" in found:
-            kind = "Model" if "input_layers" in found else "Sequential"
-            found = {"class_name": kind, "config": found}
+            class_name = "Model" if "input_layers" in found else "Sequential"
+            found = {"class_name": class_name, "config": found}
         if not {"class_name", "config"} <= set(found):
             raise ValueError("no class_name and config in it")
     except (ValueError, RecursionError) as error:

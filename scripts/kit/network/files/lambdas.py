@@ -23,7 +23,7 @@ def replacements(options):
 
 
 def replaced(path, name, known):
-    """(kind, config) in place of the Lambda `name`; UserError where nobody said what it computes."""
+    """(class name, config) in place of the Lambda `name`; UserError where nobody said what it computes."""
     if name not in known:
         raise UserError(
             "%s: layer '%s' is a Lambda layer, Python code that is not run here; where it takes "

@@ -2,7 +2,7 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.layers.kind import Layer, Pointwise, StepByStep, WHOLE, check_axis
+from kit.network.layers.handler import Layer, Pointwise, StepByStep, WHOLE, check_axis
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer 2017, as in Keras
 
@@ -85,8 +85,8 @@ ACTIVATIONS = {
 def activation(path, name, value):
     """An activation's name, known here, or the Layer that stands for it; UserError that names the
     layer `name` otherwise."""
-    if isinstance(value, dict) and value.get("class_name") in KINDS:
-        return KINDS[value["class_name"]].read(path, name, value["config"], [])
+    if isinstance(value, dict) and value.get("class_name") in HANDLERS:
+        return HANDLERS[value["class_name"]].read(path, name, value["config"], [])
     if isinstance(value, dict) or value not in ACTIVATIONS:
         raise UserError("%s: layer '%s' has the activation %s; supported are %s"
                         % (path, name, value, ", ".join(ACTIVATIONS)))
@@ -213,5 +213,5 @@ class LeakyReLU(Pointwise):
         return ops.tf.nn.leaky_relu(x, layer.options["alpha"], name="leaky")
 
 
-KINDS = {"Activation": Activation(), "ReLU": ReLU(), "LeakyReLU": LeakyReLU(), "ELU": ELU(),
+HANDLERS = {"Activation": Activation(), "ReLU": ReLU(), "LeakyReLU": LeakyReLU(), "ELU": ELU(),
          "Softmax": Softmax(), "PReLU": PReLU(), "ThresholdedReLU": ThresholdedReLU()}

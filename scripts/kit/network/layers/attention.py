@@ -2,10 +2,10 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.layers.kind import Kind, Layer, WHOLE
+from kit.network.layers.handler import Handler, Layer, WHOLE
 
 
-class Attention(Kind):
+class Attention(Handler):
     """softmax(query key') value; inputs (n, Tq, d), (n, Tv, d) and perhaps the keys.
 
     Masked steps of the value weigh nothing, those of the query give zeros.
@@ -25,13 +25,13 @@ class Attention(Kind):
         if len(shapes) not in (2, 3) or any(len(shape) != 2 for shape in shapes):
             raise UserError("%s: layer '%s' is %s of %s; a query, a value and perhaps a key, each "
                             "(steps, channels), are needed"
-                            % (path, layer.name, layer.kind, shapes))
+                            % (path, layer.name, layer.class_name, shapes))
 
     def check_mask(self, path, layer):
         pass
 
     def no_step(self, layer, timed, shapes):
-        return "is %s, which %s" % (layer.kind, WHOLE)
+        return "is %s, which %s" % (layer.class_name, WHOLE)
 
     def scores(self, call, query, key):
         """(n, Tq, Tv)"""
@@ -84,4 +84,4 @@ def tf_constant(call, values):
     return call.ops.tf.constant(values, call.ops.tf.float32)
 
 
-KINDS = {"Attention": Attention(), "AdditiveAttention": AdditiveAttention()}
+HANDLERS = {"Attention": Attention(), "AdditiveAttention": AdditiveAttention()}

@@ -7,7 +7,7 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
-from kit.network.layers.kind import Kind, Layer, check_arrays, check_rank, same
+from kit.network.layers.handler import Handler, Layer, check_arrays, check_rank, same
 from kit.network.layers.recurrent import LSTM, blend
 from kit.network.roles import note
 
@@ -38,8 +38,8 @@ def length(size, kernel, stride, dilation, padding):
     return (size - reach) // stride + 1
 
 
-class Strided(Kind):
-    """A kind that may give an output every few steps alone.
+class Strided(Handler):
+    """A layer that may give an output every few steps alone.
 
     In the step form a state counts them, one of its numbers 1, and the output has a mask: 1 where
     there is a new one. What follows holds its states where it is 0, as at a masked step, and so
@@ -89,7 +89,7 @@ class Strided(Kind):
     def no_loop(self, layer):
         if self.is_slow(layer):
             return "is %s with an output every %d steps; use the window form" % (
-                layer.kind, self.pace(layer)[1])
+                layer.class_name, self.pace(layer)[1])
         return None
 
 
@@ -149,7 +149,7 @@ class Conv1D(Strided):
             return None
         if layer.options["padding"] == "same" and layer.options["kernel"] > 1:
             return "is %s with padding='same', which looks ahead; use the window form, or train " \
-                "with padding='causal'" % layer.kind
+                "with padding='causal'" % layer.class_name
         return None
 
     def pace(self, layer):
@@ -163,7 +163,7 @@ class Conv1D(Strided):
             return super().no_loop(layer)
         if layer.options["padding"] == "valid" and self.reach(layer):
             return "is %s with padding='valid', and a loop would begin with samples of zero; use " \
-                "the window form, or train with padding='causal'" % layer.kind
+                "the window form, or train with padding='causal'" % layer.class_name
         return None
 
     def reach(self, layer):
@@ -219,8 +219,8 @@ class Pooling(Strided):
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
         size = numbers(config["pool_size"], self.rank)
-        kind = "%sPooling%dD" % (("Max", "Average")[self.mean], self.rank)
-        return Layer(kind, name, {
+        handler = "%sPooling%dD" % (("Max", "Average")[self.mean], self.rank)
+        return Layer(handler, name, {
             "size": size, "strides": numbers(config.get("strides") or size, self.rank),
             "padding": config["padding"]}, {})
 
@@ -270,7 +270,7 @@ class Pooling(Strided):
         return self.along(call, size - 1, output)
 
 
-class GlobalPooling(Kind):
+class GlobalPooling(Handler):
     """The largest or the mean over all steps, or over all rows and columns."""
 
     def __init__(self, rank, mean=False):
@@ -278,8 +278,8 @@ class GlobalPooling(Kind):
 
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
-        kind = "Global%sPooling%dD" % (("Max", "Average")[self.mean], self.rank - 1)
-        return Layer(kind, name, {}, {})
+        class_name = "Global%sPooling%dD" % (("Max", "Average")[self.mean], self.rank - 1)
+        return Layer(class_name, name, {}, {})
 
     def shape(self, layer, shape):
         return tuple(shape[-1:])
@@ -293,7 +293,7 @@ class GlobalPooling(Kind):
 
     def check_mask(self, path, layer):
         raise UserError("%s: layer '%s' is %s over a masked sequence, which is not supported"
-                        % (path, layer.name, layer.kind))
+                        % (path, layer.name, layer.class_name))
 
     def mask(self, call):
         return None
@@ -312,7 +312,7 @@ class GlobalPooling(Kind):
         return tf.reshape(share(rows), (-1, width), name="means")
 
 
-class UpSampling1D(Kind):
+class UpSampling1D(Handler):
     """Each step `size` times."""
 
     def read(self, path, name, config, arrays):
@@ -331,11 +331,11 @@ class UpSampling1D(Kind):
         return call.ops.joined(self.window(call), call.after)
 
 
-class Borders(Kind):
+class Borders(Handler):
     """Zeros put around, or borders cut off: `cropping` or `padding` of a pair per axis."""
 
-    def __init__(self, kind, rank):
-        self.kind, self.rank, self.crops = kind, rank, kind.startswith("Cropping")
+    def __init__(self, class_name, rank):
+        self.class_name, self.rank, self.crops = class_name, rank, class_name.startswith("Cropping")
 
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
@@ -343,7 +343,7 @@ class Borders(Kind):
         value = [value] if self.rank == 1 else value
         pairs = [numbers(pair, 2) for pair in (
             [value] * self.rank if isinstance(value, int) else value)]
-        return Layer(self.kind, name, {"pairs": pairs}, {})
+        return Layer(self.class_name, name, {"pairs": pairs}, {})
 
     def shape(self, layer, shape):
         sign = -1 if self.crops else 1
@@ -366,7 +366,7 @@ class Borders(Kind):
 # --- rows and columns -------------------------------------------------------------------------
 
 
-class Conv2D(Kind):
+class Conv2D(Handler):
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
         options = dict(options_of(config, 2), kernel=numbers(config["kernel_size"], 2),
@@ -402,7 +402,7 @@ class Conv2D(Kind):
         return call.ops.convolution_of(
             layer.weights["kernel"], bias, options["strides"], options["padding"],
             options["dilation"], options["activation"], "convolution",
-            depthwise=layer.kind == "DepthwiseConv2D")(call.tensor)
+            depthwise=layer.class_name == "DepthwiseConv2D")(call.tensor)
 
 
 class SeparableConv2D(Conv2D):
@@ -415,7 +415,7 @@ class SeparableConv2D(Conv2D):
             both = np.einsum("ijcm,cmf->ijcf", depth.astype(np.float64), point.reshape(
                 depth.shape[2], depth.shape[3], -1).astype(np.float64))
             arrays = [both.astype(np.float32)] + arrays[2:]
-        return super().read(path, name, config, arrays)._replace(kind="Conv2D")
+        return super().read(path, name, config, arrays)._replace(handler="Conv2D")
 
     def array_counts(self, config):
         return 2 + bool(config.get("use_bias", True)), 0
@@ -511,7 +511,7 @@ class ConvLSTM2D(LSTM):
 
 
 CELLS = {"ConvLSTM2D": ConvLSTM2D()}
-KINDS = {
+HANDLERS = {
     "Conv1D": Conv1D(), "SeparableConv1D": SeparableConv1D(), "MaxPooling1D": Pooling(1),
     "AveragePooling1D": Pooling(1, True), "GlobalMaxPooling1D": GlobalPooling(2),
     "GlobalAveragePooling1D": GlobalPooling(2, True), "UpSampling1D": UpSampling1D(),
@@ -520,5 +520,5 @@ KINDS = {
     "AveragePooling2D": Pooling(2, True), "GlobalMaxPooling2D": GlobalPooling(3),
     "GlobalAveragePooling2D": GlobalPooling(3, True), "ConvLSTM2D": CELLS["ConvLSTM2D"],
 }
-KINDS.update((kind, Borders(kind, rank)) for kind, rank in (
+HANDLERS.update((class_name, Borders(class_name, rank)) for class_name, rank in (
     ("ZeroPadding1D", 1), ("Cropping1D", 1), ("ZeroPadding2D", 2), ("Cropping2D", 2)))

@@ -2,7 +2,7 @@
 import numpy as np
 
 from kit.network.layers.activations import activation
-from kit.network.layers.kind import Dropped, Layer, Pointwise, check_arrays
+from kit.network.layers.handler import Dropped, Layer, Pointwise, check_arrays
 
 
 class Dense(Pointwise):
@@ -27,7 +27,7 @@ class Dense(Pointwise):
         return ops.linear(kernel, bias, layer.options["activation"], "dense")(x)
 
 
-KINDS = {"Dense": Dense()}
-KINDS.update((name, Dropped()) for name in (
+HANDLERS = {"Dense": Dense()}
+HANDLERS.update((name, Dropped()) for name in (
     "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
     "SpatialDropout2D", "ActivityRegularization"))

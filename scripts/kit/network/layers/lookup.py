@@ -1,7 +1,7 @@
 """Layers that begin a model: Embedding of whole numbers, Masking of steps without a measurement."""
 import numpy as np
 
-from kit.network.layers.kind import Layer, StepByStep, check_arrays, same
+from kit.network.layers.handler import Layer, StepByStep, check_arrays, same
 
 MANY = np.float32(1e30)  # any difference of float32 times this is more than 6
 
@@ -83,4 +83,4 @@ def counts(ops, x, value):
     return tf.multiply(many, tf.constant(np.full(1, 1 / 6, np.float32)), name="counts")
 
 
-KINDS = {"Embedding": Embedding(), "Masking": Masking()}
+HANDLERS = {"Embedding": Embedding(), "Masking": Masking()}

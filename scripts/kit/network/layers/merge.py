@@ -2,14 +2,11 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.layers.kind import Kind, Layer, WHOLE, as_batch, same
+from kit.network.layers.handler import Handler, Layer, WHOLE, as_batch, same
 
 
-class Merge(Kind):
+class Merge(Handler):
     """One value of several, element by element, with numpy's broadcasting."""
-
-    def read(self, path, name, config, arrays):
-        return Layer(config["kind"], name, {}, {})
 
     def combine(self, tf, tensors):
         raise NotImplementedError
@@ -22,12 +19,12 @@ class Merge(Kind):
     def check(self, path, layer, shapes):
         if len(set(map(len, shapes))) > 1:
             raise UserError("%s: layer '%s' is %s of inputs of different ranks, %s"
-                            % (path, layer.name, layer.kind, shapes))
+                            % (path, layer.name, layer.class_name, shapes))
         for sizes in zip(*shapes):
             if len(set(sizes) - {1, None}) > 1:
                 raise UserError("%s: layer '%s' is %s of shapes that do not fit, %s; if their "
                                 "steps are open, say --window-steps"
-                                % (path, layer.name, layer.kind, shapes))
+                                % (path, layer.name, layer.class_name, shapes))
 
     def masks(self, layer, masked):
         return any(masked)
@@ -61,19 +58,19 @@ class Merge(Kind):
 
 
 class Pairwise(Merge):
-    def __init__(self, kind):
-        self.kind = kind
+    def __init__(self, class_name):
+        self.class_name = class_name
 
     def read(self, path, name, config, arrays):
-        return Layer(self.kind, name, {}, {})
+        return Layer(self.class_name, name, {}, {})
 
     def combine(self, tf, tensors):
         function = {"Add": tf.add, "Subtract": tf.subtract, "Multiply": tf.multiply,
-                    "Maximum": tf.maximum, "Minimum": tf.minimum, "Average": tf.add}[self.kind]
+                    "Maximum": tf.maximum, "Minimum": tf.minimum, "Average": tf.add}[self.class_name]
         found = tensors[0]
         for number, other in enumerate(tensors[1:]):
-            found = function(found, other, name="%s_%d" % (self.kind.lower(), number))
-        if self.kind == "Average":
+            found = function(found, other, name="%s_%d" % (self.class_name.lower(), number))
+        if self.class_name == "Average":
             width = int(found.shape[-1])  # as a row: toco loses some products with a scalar
             share = np.full(width, 1 / len(tensors), np.float32)
             found = tf.multiply(found, tf.constant(share), name="average")
@@ -191,6 +188,6 @@ class Dot(Merge):
         return as_batch(keras, same(layer), values, layer.output_shape[1:])
 
 
-KINDS = {kind: Pairwise(kind) for kind in (
+HANDLERS = {class_name: Pairwise(class_name) for class_name in (
     "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")}
-KINDS.update(Concatenate=Concatenate(), Dot=Dot())
+HANDLERS.update(Concatenate=Concatenate(), Dot=Dot())

@@ -1,7 +1,7 @@
 """Normalisation by moving statistics, by each vector's own, and by constants."""
 import numpy as np
 
-from kit.network.layers.kind import Layer, Pointwise, check_arrays, check_axis, same
+from kit.network.layers.handler import Layer, Pointwise, check_arrays, check_axis, same
 
 
 class BatchNormalization(Pointwise):
@@ -99,5 +99,5 @@ class Rescaling(Pointwise):
         return ops.linear(kernel, bias, "linear", "rescaled")(x)
 
 
-KINDS = {"BatchNormalization": BatchNormalization(), "Rescaling": Rescaling(),
+HANDLERS = {"BatchNormalization": BatchNormalization(), "Rescaling": Rescaling(),
          "LayerNormalization": LayerNormalization()}

@@ -11,14 +11,14 @@ import numpy as np
 from kit.base.cli import UserError
 from kit.network.layers.activations import activation
 from kit.network.roles import note, note_step, note_steps, parts_noted
-from kit.network.layers.kind import Kind, Layer, WHOLE, check_arrays, check_rank, same
+from kit.network.layers.handler import Handler, Layer, WHOLE, check_arrays, check_rank, same
 
 FUSED_ACTIVATIONS = ("tanh", "relu", "linear")
 # Of the op's 20 inputs: x, four kernels, four recurrent kernels, four biases, h and c.
 FUSED_INPUTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19]
 
 
-class Recurrent(Kind):
+class Recurrent(Handler):
     """h(t) = cell(x(t), states(t - 1)); states[0] is the output.
 
     A masked step leaves the states, and so the output, as they are. Inputs after the first are
@@ -44,8 +44,8 @@ class Recurrent(Kind):
             "zero_output": bool(config.get("zero_output_for_mask")),
         }
         options.update(self.more_options(path, name, config))
-        kind = type(self).__name__
-        return Layer(kind, name, options, dict(zip(("kernel", "recurrent", "bias"), arrays)))
+        class_name = type(self).__name__
+        return Layer(class_name, name, options, dict(zip(("kernel", "recurrent", "bias"), arrays)))
 
     def more_options(self, path, name, config):
         found = {"units": config["units"]}
@@ -132,7 +132,7 @@ class Recurrent(Kind):
         return None if timed[0] else "goes along steps that are made of one vector, and so " + WHOLE
 
     def no_fused(self, layer):
-        return "is %s, and the fused op is an LSTM" % layer.kind, ""
+        return "is %s, and the fused op is an LSTM" % layer.class_name, ""
 
     def window(self, call):
         return self.unrolled(call, call.layer, call.steps, call.tensors[1:])
@@ -360,4 +360,4 @@ class SimpleRNN(Recurrent):
         return cell
 
 
-KINDS = {"LSTM": LSTM(), "GRU": GRU(), "SimpleRNN": SimpleRNN()}
+HANDLERS = {"LSTM": LSTM(), "GRU": GRU(), "SimpleRNN": SimpleRNN()}

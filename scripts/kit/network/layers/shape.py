@@ -2,10 +2,10 @@
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.network.layers.kind import Kind, Layer, WHOLE, check_rank, same
+from kit.network.layers.handler import Handler, Layer, WHOLE, check_rank, same
 
 
-class RepeatVector(Kind):
+class RepeatVector(Handler):
     def read(self, path, name, config, arrays):
         return Layer("RepeatVector", name, {"n": config["n"]}, {})
 
@@ -25,7 +25,7 @@ class RepeatVector(Kind):
         return call.ops.joined(self.window(call), call.after)
 
 
-class Reshape(Kind):
+class Reshape(Handler):
     """Where the first axis stays what it was, each step is shaped by itself."""
 
     def read(self, path, name, config, arrays):
@@ -85,7 +85,7 @@ class Flatten(Reshape):
         return False
 
 
-class Permute(Kind):
+class Permute(Handler):
     """Axes in another order; `dims` counts them from 1."""
 
     def read(self, path, name, config, arrays):
@@ -118,7 +118,7 @@ class Permute(Kind):
         return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
 
 
-class LastStep(Kind):
+class LastStep(Handler):
     """The last step of a sequence, x[:, -1]; in the step form, each as it comes."""
 
     takes_steps = True
@@ -152,5 +152,5 @@ class LastStep(Kind):
         return copy, copy(values[0])
 
 
-KINDS = {"RepeatVector": RepeatVector(), "Flatten": Flatten(), "Reshape": Reshape(),
+HANDLERS = {"RepeatVector": RepeatVector(), "Flatten": Flatten(), "Reshape": Reshape(),
          "Permute": Permute(), "LastStep": LastStep()}

@@ -2,39 +2,39 @@
 from kit.base.cli import UserError
 from kit.network.layers import (activations, attention, convolution, dense, normalisation,
                                 recurrent, shape)
-from kit.network.layers.kind import Kind, Layer, StepByStep, WHOLE, same
+from kit.network.layers.handler import Handler, Layer, StepByStep, WHOLE, same
 from kit.network.roles import note_steps
 
-CELLS = {**recurrent.KINDS, **convolution.CELLS}
+CELLS = {**recurrent.HANDLERS, **convolution.CELLS}
 INNER = {}  # what TimeDistributed takes
 for _module in (dense, activations, normalisation, shape, convolution, attention, recurrent):
-    INNER.update(_module.KINDS)
+    INNER.update(_module.HANDLERS)
 
 
-def cell_kind(path, name, cell):
-    """The kind of a cell's layer: LSTM for LSTMCell."""
-    kind = cell["class_name"].replace("Cell", "")
-    if kind not in recurrent.KINDS:
+def cell_handler(path, name, cell):
+    """The handler of a cell's layer: LSTM for LSTMCell."""
+    class_name = cell["class_name"].replace("Cell", "")
+    if class_name not in recurrent.HANDLERS:
         raise UserError("%s: layer '%s' is RNN of %s; supported cells are LSTMCell, GRUCell, "
                         "SimpleRNNCell and StackedRNNCells of them"
                         % (path, name, cell["class_name"]))
-    return recurrent.KINDS[kind]
+    return recurrent.HANDLERS[class_name]
 
 
-class RNN(Kind):
+class RNN(Handler):
     """RNN(LSTMCell(...)) is the same as LSTM(...)."""
 
     def read(self, path, name, config, arrays):
-        kind = cell_kind(path, name, config["cell"])
-        return kind.read(path, name, dict(config, **config["cell"]["config"]), arrays)
+        handler = cell_handler(path, name, config["cell"])
+        return handler.read(path, name, dict(config, **config["cell"]["config"]), arrays)
 
     def array_counts(self, config):
         cells = config["cell"]["config"].get("cells", [config["cell"]])
-        counts = [cell_kind("", "", cell).array_counts(cell["config"]) for cell in cells]
+        counts = [cell_handler("", "", cell).array_counts(cell["config"]) for cell in cells]
         return tuple(map(sum, zip(*counts)))
 
 
-class Bidirectional(Kind):
+class Bidirectional(Handler):
     """Both directions over one input, merged; with merge_mode None two outputs."""
 
     recurrent = takes_steps = any_length = True
@@ -70,39 +70,39 @@ class Bidirectional(Kind):
         """The layers of both directions."""
         return layer.options["forward"], layer.options["backward"]
 
-    def kinds(self, layer):
-        return [CELLS[cell.kind] for cell in self.parts(layer)]
+    def handlers(self, layer):
+        return [CELLS[cell.class_name] for cell in self.parts(layer)]
 
     def outputs(self, layer):
-        states = sum(len(kind.carried) for kind in self.kinds(layer))
+        states = sum(len(handler.carried) for handler in self.handlers(layer))
         return 1 + (layer.options["merge"] is None) + states * layer.options["return_state"]
 
     def takes_state(self, place):
         return place > 0
 
     def shapes(self, layer, shapes):
-        inner = [kind.shape(cell, shapes[0])
-                 for kind, cell in zip(self.kinds(layer), self.parts(layer))]
+        inner = [handler.shape(cell, shapes[0])
+                 for handler, cell in zip(self.handlers(layer), self.parts(layer))]
         if layer.options["merge"] == "concat":
             merged = [inner[0][:-1] + (inner[0][-1] + inner[1][-1],)]
         else:
             merged = inner if layer.options["merge"] is None else inner[:1]
-        states = [kind.item(cell, shapes[0][1:]) for kind, cell in zip(
-            self.kinds(layer), self.parts(layer)) for _ in kind.carried]
+        states = [handler.item(cell, shapes[0][1:]) for handler, cell in zip(
+            self.handlers(layer), self.parts(layer)) for _ in handler.carried]
         return merged + states * layer.options["return_state"]
 
     def check(self, path, layer, shapes):
-        count = len(self.kinds(layer)[0].carried)
-        for kind, cell, states in zip(self.kinds(layer), self.parts(layer),
+        count = len(self.handlers(layer)[0].carried)
+        for handler, cell, states in zip(self.handlers(layer), self.parts(layer),
                                       (shapes[1:1 + count], shapes[1 + count:])):
-            kind.check(path, cell, shapes[:1] + states)
+            handler.check(path, cell, shapes[:1] + states)
 
     def masks(self, layer, masked):
         return masked[0] and layer.options["return_sequences"]
 
     def check_mask(self, path, layer):
-        for kind, cell in zip(self.kinds(layer), self.parts(layer)):
-            kind.check_mask(path, cell)
+        for handler, cell in zip(self.handlers(layer), self.parts(layer)):
+            handler.check_mask(path, cell)
 
     def mask(self, call):
         return call.masks[0] if call.layer.options["return_sequences"] else None
@@ -114,19 +114,19 @@ class Bidirectional(Kind):
         return "is Bidirectional, which " + WHOLE
 
     def no_fused(self, layer):
-        reasons = [kind.no_fused(cell) for kind, cell in zip(self.kinds(layer), self.parts(layer))]
+        reasons = [handler.no_fused(cell) for handler, cell in zip(self.handlers(layer), self.parts(layer))]
         return next(filter(None, reasons), None)
 
     def fused_activations(self, layer):
-        return [activation for kind, cell in zip(self.kinds(layer), self.parts(layer))
-                for activation in kind.fused_activations(cell)]
+        return [activation for handler, cell in zip(self.handlers(layer), self.parts(layer))
+                for activation in handler.fused_activations(cell)]
 
     def window(self, call):
         """The backward direction's sequence is turned round to stand beside the forward one."""
         tf, inputs, given = call.ops.tf, call.steps, call.tensors[1:]
         half = len(given) // 2
         states = {True: given[half:], False: given[:half]}
-        forward, backward = self._both(call, lambda cell: CELLS[cell.kind].unrolled(
+        forward, backward = self._both(call, lambda cell: CELLS[cell.class_name].unrolled(
             call, cell, inputs, states[cell is call.layer.options["backward"]]))
         last = ()
         if call.layer.options["return_state"]:
@@ -149,7 +149,7 @@ class Bidirectional(Kind):
 
     def fused(self, call):
         def one(cell):
-            found = CELLS[cell.kind].fused_op(call, cell)
+            found = CELLS[cell.class_name].fused_op(call, cell)
             turned = cell.options["go_backwards"] and cell.options["return_sequences"]
             return found[:, ::-1] if turned else found  # as tf.reverse, toco would join both
         both = tuple(self._both(call, one))
@@ -177,49 +177,49 @@ class TimeDistributed(StepByStep):
 
     def read(self, path, name, config, arrays):
         inner = config["layer"]
-        kind = inner["class_name"]
-        if kind != "TimeDistributed" and kind not in INNER:
+        class_name = inner["class_name"]
+        if class_name != "TimeDistributed" and class_name not in INNER:
             raise UserError("%s: layer '%s' is TimeDistributed of %s; supported are %s"
-                            % (path, name, kind, ", ".join(INNER)))
-        read = (self if kind == "TimeDistributed" else INNER[kind]).read(
+                            % (path, name, class_name, ", ".join(INNER)))
+        read = (self if class_name == "TimeDistributed" else INNER[class_name]).read(
             path, name, inner["config"], arrays)
-        if read is None or kind in ON_LAST_AXIS and read.options.get("axis", -1) == -1:
+        if read is None or class_name in ON_LAST_AXIS and read.options.get("axis", -1) == -1:
             return read
         return Layer("TimeDistributed", name, {"inner": read}, {})
 
     def array_counts(self, config):
         inner = config["layer"]
-        kind = inner["class_name"]
-        return (self if kind == "TimeDistributed" else INNER[kind]).array_counts(inner["config"])
+        class_name = inner["class_name"]
+        return (self if class_name == "TimeDistributed" else INNER[class_name]).array_counts(inner["config"])
 
     def inner(self, layer):
         inner = layer.options["inner"]
-        return (self if inner.kind == "TimeDistributed" else INNER[inner.kind]), inner
+        return (self if inner.class_name == "TimeDistributed" else INNER[inner.class_name]), inner
 
     def shapes(self, layer, shapes):
-        kind, inner = self.inner(layer)
+        handler, inner = self.inner(layer)
         first = [shape[:1] for shape in shapes][0]
-        return [first + tuple(shape) for shape in kind.shapes(inner, [s[1:] for s in shapes])]
+        return [first + tuple(shape) for shape in handler.shapes(inner, [s[1:] for s in shapes])]
 
     def check(self, path, layer, shapes):
-        kind, inner = self.inner(layer)
+        handler, inner = self.inner(layer)
         if any(len(shape) < 2 for shape in shapes):
             raise UserError("%s: layer '%s' is TimeDistributed and gets %s per item, no steps"
                             % (path, layer.name, shapes[0]))
-        kind.check(path, inner, [shape[1:] for shape in shapes])
+        handler.check(path, inner, [shape[1:] for shape in shapes])
 
     def no_step(self, layer, timed, shapes):
         return None
 
     def window(self, call):
         """All steps of all windows as one batch of the inner layer."""
-        tf, (kind, inner) = call.ops.tf, self.inner(call.layer)
-        if inner.kind in ON_LAST_AXIS and len(call.before) == 2:  # of vectors: that is the last
-            return kind.window(call._replace(layer=inner))
+        tf, (handler, inner) = call.ops.tf, self.inner(call.layer)
+        if inner.class_name in ON_LAST_AXIS and len(call.before) == 2:  # of vectors: that is the last
+            return handler.window(call._replace(layer=inner))
         sizes, after = [size[1:] for size in call.sizes], call.after[1:]
         rows = [tf.reshape(x, (-1,) + tuple(size), name="steps_as_batch")
                 for x, size in zip(call.tensors, sizes)]
-        found = kind.window(call._replace(layer=inner, values=rows, sizes=sizes, afters=[after],
+        found = handler.window(call._replace(layer=inner, values=rows, sizes=sizes, afters=[after],
                                           masks=[None] * len(rows)))
         found = call.ops.joined(found, after)
         return tf.reshape(found, (-1,) + tuple(call.after), name="steps")
@@ -228,8 +228,8 @@ class TimeDistributed(StepByStep):
         """On values that come step by step the inner layer; on whole sequences as a window."""
         if not any(call.timed):
             return self.window(call), []
-        kind, inner = self.inner(call.layer)
-        found = kind.window(call._replace(layer=inner, masks=[None] * len(call.values)))
+        handler, inner = self.inner(call.layer)
+        found = handler.window(call._replace(layer=inner, masks=[None] * len(call.values)))
         return call.ops.joined(found, call.after), []
 
     def twin(self, keras, layer, values, timed):
@@ -238,5 +238,5 @@ class TimeDistributed(StepByStep):
         return copy, (copy if any(timed) else keras.layers.TimeDistributed(copy))(values[0])
 
 
-ON_LAST_AXIS = {**dense.KINDS, **activations.KINDS, **normalisation.KINDS}
-KINDS = {"RNN": RNN(), "Bidirectional": Bidirectional(), "TimeDistributed": TimeDistributed()}
+ON_LAST_AXIS = {**dense.HANDLERS, **activations.HANDLERS, **normalisation.HANDLERS}
+HANDLERS = {"RNN": RNN(), "Bidirectional": Bidirectional(), "TimeDistributed": TimeDistributed()}

@@ -42,7 +42,7 @@ class Rescaler:
 
     def source(self, place):
         """The tensor that `place` is a part of: back through what only moves values."""
-        while place in self.producers and self.graph.kind(self.producers[place]) in MOVES:
+        while place in self.producers and self.graph.op_name(self.producers[place]) in MOVES:
             place = self.graph.moved(self.producers[place])
         return place
 
@@ -101,16 +101,16 @@ def products(graph, consumers, source, valued=()):
         if place in outputs:
             return None
         for operator in consumers.get(place, ()):
-            kind = graph.kind(operator)
+            op_name = graph.op_name(operator)
             if any(operator is other for other in valued):
                 return None
-            if width is None and (kind in MOVES or graph.puts_zeros(operator)):
+            if width is None and (op_name in MOVES or graph.puts_zeros(operator)):
                 todo += [(int(out), 0, None) for out in operator["outputs"]]
-            elif kind == "CONCATENATION" and width is None:
+            elif op_name == "CONCATENATION" and width is None:
                 sizes = [int(graph.tensors[p]["shape"][-1]) for p in operator["inputs"]]
                 which = [int(p) for p in operator["inputs"]].index(place)
                 todo.append((int(operator["outputs"][0]), sum(sizes[:which]), sizes[which]))
-            elif kind == "FULLY_CONNECTED" and operator["inputs"][0] == place:
+            elif op_name == "FULLY_CONNECTED" and operator["inputs"][0] == place:
                 columns = width or int(graph.tensors[place]["shape"][-1])
                 found.append((operator, int(operator["inputs"][1]), start, columns))
             else:

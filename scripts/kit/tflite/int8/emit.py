@@ -37,27 +37,27 @@ class Emitter:
 
     def operator(self, operator):
         """Write one operator, and before it what brings its inputs to its scale."""
-        kind, inputs = self.graph.kind(operator), [int(place) for place in operator["inputs"]]
-        if kind == fused.OPERATOR:
+        op_name, inputs = self.graph.op_name(operator), [int(place) for place in operator["inputs"]]
+        if op_name == fused.OPERATOR:
             fused.write_lstm(self.graph, operator, self.observed, self.scales)
             inputs = operator["inputs"]
-        elif kind == "FULLY_CONNECTED":
+        elif op_name == "FULLY_CONNECTED":
             inputs = self._product(*inputs)
-        elif kind in CONVOLUTIONS:
-            inputs = self._convolution(kind, *inputs)
-        elif kind == "GATHER":  # rows of a table, by whole numbers
+        elif op_name in CONVOLUTIONS:
+            inputs = self._convolution(op_name, *inputs)
+        elif op_name == "GATHER":  # rows of a table, by whole numbers
             inputs[0] = self._constant(inputs[0], self.scales[int(operator["outputs"][0])])
-        elif kind == "CONCATENATION":
+        elif op_name == "CONCATENATION":
             out = self.scales[int(operator["outputs"][0])]
             inputs = [self._at_scale(place, out) for place in inputs]
-        elif kind not in MOVES:
+        elif op_name not in MOVES:
             inputs = [place if place in self.scales else self._constant(place)
                       for place in inputs]
-        version = max(self.scheme.versions.get(kind, 1), self.graph.version(operator))
+        version = max(self.scheme.versions.get(op_name, 1), self.graph.version(operator))
         written = dict(operator, inputs=np.array(inputs, np.int32),
-                       opcode_index=self.graph.opcode(kind, version))
-        if kind in self.scheme.options:
-            written["options"] = dict(operator["options"], **self.scheme.options[kind])
+                       opcode_index=self.graph.opcode(op_name, version))
+        if op_name in self.scheme.options:
+            written["options"] = dict(operator["options"], **self.scheme.options[op_name])
         self.operators.append(written)
 
     def _product(self, source, weights, bias=-1):
@@ -70,20 +70,20 @@ class Emitter:
             self.products[key] = self._product_constants(*key)
         return [source] + self.products[key]
 
-    def _convolution(self, kind, source, kernel, bias):
+    def _convolution(self, op_name, source, kernel, bias):
         """Places of a convolution's input, kernel and bias, rounded to nearest."""
         scale = self.scales.get(source, (1 / 128, 0))
         if source not in self.scales:  # the zero state
             source = self._constant(source, scale)
         key = kernel, bias, scale
         if key not in self.products:
-            self.products[key] = self._kernel(kind, *key)
+            self.products[key] = self._kernel(op_name, *key)
         return [source] + self.products[key]
 
-    def _kernel(self, kind, kernel, bias, scale):
+    def _kernel(self, op_name, kernel, bias, scale):
         """Places of an int8 kernel and its bias, with a scale for each channel that comes out."""
         graph, values = self.graph, self.graph.constant(kernel)
-        axis = 0 if kind == "CONV_2D" else 3
+        axis = 0 if op_name == "CONV_2D" else 3
         others = tuple(other for other in range(4) if other != axis)
         steps = np.float32(np.maximum(np.abs(values).max(others), 1e-6) / 127)
         units = np.float32(scale[0]) * steps
@@ -157,7 +157,7 @@ def inputs_of_products(graph, observed):
     """Weights place -> the rows (n, columns) that calibration multiplied with them."""
     found = {}
     for operator in graph.operators:
-        if graph.kind(operator) == "FULLY_CONNECTED":
+        if graph.op_name(operator) == "FULLY_CONNECTED":
             source, weights = (int(place) for place in operator["inputs"][:2])
             columns = graph.tensors[weights]["shape"][1]
             rows = observed[source] if source in observed else graph.constant(source)
@@ -170,7 +170,7 @@ def _scales_of_products(graph, scales):
     that of later steps."""
     found = {}
     for operator in graph.operators:
-        if graph.kind(operator) == "FULLY_CONNECTED":
+        if graph.op_name(operator) == "FULLY_CONNECTED":
             source, weights = (int(place) for place in operator["inputs"][:2])
             if source in scales or weights not in found:
                 found[weights] = scales.get(source, (1 / 128, 0))

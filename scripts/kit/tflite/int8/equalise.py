@@ -22,7 +22,7 @@ def equalise(graph, observed, signature, scheme):
         if "candidate" not in recurrence:
             continue
         states = _states(graph, recurrence)
-        squashers = [[reader for reader in consumers[state] if graph.kind(reader) == "TANH"]
+        squashers = [[reader for reader in consumers[state] if graph.op_name(reader) == "TANH"]
                      for state in states]
         if not all(squashers) or signature["form"] == "window" and set(states) & outputs:
             fixed.update(exact(graph, recurrence, scheme))  # the model gives the state as it is

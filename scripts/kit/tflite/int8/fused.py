@@ -25,7 +25,7 @@ COARSEST = 2.0 ** -9
 def output_scales(graph, observed):
     """Place -> (scale, zero point) of the output of each fused LSTM."""
     outputs = [int(operator["outputs"][0]) for operator in graph.operators
-               if graph.kind(operator) == OPERATOR]
+               if graph.op_name(operator) == OPERATOR]
     return {place: symmetric_scale(float(np.abs(observed[place]).max())) for place in outputs}
 
 

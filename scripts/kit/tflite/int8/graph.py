@@ -21,7 +21,7 @@ class Graph:
         self.tensors, self.operators = self.body["tensors"], self.body["operators"]
         self.places = {tensor["name"]: place for place, tensor in enumerate(self.tensors)}
 
-    def kind(self, operator):
+    def op_name(self, operator):
         code = self.model["operator_codes"][operator.get("opcode_index", 0)]
         return flatbuffer.op_name(code.get("builtin_code", 0))
 
@@ -72,11 +72,11 @@ class Graph:
 
     def moved(self, operator):
         """The place of what an operator of MOVES moves."""
-        return int(operator["inputs"][MOVES[self.kind(operator)]])
+        return int(operator["inputs"][MOVES[self.op_name(operator)]])
 
     def puts_zeros(self, operator):
         """Whether it is a CONCATENATION of zeros round a tensor, along another than the last axis."""
-        if self.kind(operator) != "CONCATENATION":
+        if self.op_name(operator) != "CONCATENATION":
             return False
         values = [self.constant(int(place)) for place in operator["inputs"]]
         last = len(self.tensors[int(operator["outputs"][0])]["shape"]) - 1
@@ -95,9 +95,9 @@ class Graph:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def opcode(self, kind, version):
+    def opcode(self, op_name, version):
         """The number of an operator code, made when there is none."""
-        number = next(n for n, name in flatbuffer.BUILTIN.items() if name == kind)
+        number = next(n for n, name in flatbuffer.BUILTIN.items() if name == op_name)
         codes = self.model["operator_codes"]
         for place, known in enumerate(codes):
             if (known.get("builtin_code", 0), known.get("version", 1)) == (number, version):
@@ -105,9 +105,9 @@ class Graph:
         codes.append({"builtin_code": number, "version": version})
         return len(codes) - 1
 
-    def operator(self, kind, inputs, out, **options):
+    def operator(self, op_name, inputs, out, **options):
         """A float operator of one output, not yet among the operators."""
-        return {"opcode_index": self.opcode(kind, 1), "options_type": OPTIONS[kind],
+        return {"opcode_index": self.opcode(op_name, 1), "options_type": OPTIONS[op_name],
                 "options": options, "inputs": np.array(inputs, np.int32),
                 "outputs": np.array([out], np.int32)}
 

@@ -28,20 +28,20 @@ class Masks:
             + [int(count["inputs"][0]) for count in self.counts])
 
     def _is_jump(self, operator):
-        if self.graph.kind(operator) != "FULLY_CONNECTED":
+        if self.graph.op_name(operator) != "FULLY_CONNECTED":
             return False
         weights = self.graph.constant(int(operator["inputs"][1]))
         return weights is not None and weights.flat[0] > LARGE
 
     def _is_table(self, operator):
-        if self.graph.kind(operator) != "GATHER":
+        if self.graph.op_name(operator) != "GATHER":
             return False
         table = self.graph.constant(int(operator["inputs"][0]))
         return table is not None and table.shape[-1] == 1 and set(np.unique(table)) <= {0, 1}
 
     def _counts_calls(self, operator):
         """Whether it counts the calls to a strided layer (kit.network.layers.convolution)."""
-        return self.graph.kind(operator) == "FULLY_CONNECTED" and self.graph.tensors[
+        return self.graph.op_name(operator) == "FULLY_CONNECTED" and self.graph.tensors[
             int(operator["inputs"][0])]["name"].endswith("_phase")
 
     def _made_of(self, places):
@@ -52,7 +52,7 @@ class Masks:
             for operator in self.graph.operators:
                 computed = {int(place) for place in operator["inputs"]
                             if self.graph.constant(int(place)) is None}
-                if computed and computed <= found and self.graph.kind(operator) in (
+                if computed and computed <= found and self.graph.op_name(operator) in (
                         tuple(MOVES) + ("SUB", "MUL", "ADD")):
                     found |= {int(out) for out in operator["outputs"]}
         return found
@@ -63,9 +63,9 @@ class Masks:
         for operator in self.graph.operators:
             inputs, (out, *_) = map(int, operator["inputs"]), map(int, operator["outputs"])
             values = [place for place in inputs if place not in self.places]
-            if self.graph.kind(operator) == "MUL" and len(values) == 1 and out not in self.places:
+            if self.graph.op_name(operator) == "MUL" and len(values) == 1 and out not in self.places:
                 let_through[out] = values[0]
-            elif self.graph.kind(operator) != "ADD" or not set(values) <= set(let_through):
+            elif self.graph.op_name(operator) != "ADD" or not set(values) <= set(let_through):
                 continue
             for value in values:
                 if self.graph.constant(value) is None:

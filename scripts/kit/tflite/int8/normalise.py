@@ -22,10 +22,10 @@ def norm_vectors(graph):
 
 def _variance(graph, producers, operator):
     """The product that a MUL takes RSQRT of, where it is a vector times that; None otherwise."""
-    if graph.kind(operator) != "MUL":
+    if graph.op_name(operator) != "MUL":
         return None
     root = producers.get(int(operator["inputs"][1]))
-    return None if root is None or graph.kind(root) != "RSQRT" else producers[
+    return None if root is None or graph.op_name(root) != "RSQRT" else producers[
         int(root["inputs"][0])]
 
 

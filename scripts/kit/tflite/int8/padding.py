@@ -6,7 +6,7 @@ def join_zeros(graph):
     """Every PAD as CONCATENATIONs, one for each axis along which something is put."""
     found = []
     for operator in graph.operators:
-        found += _joined(graph, operator) if graph.kind(operator) == "PAD" else [operator]
+        found += _joined(graph, operator) if graph.op_name(operator) == "PAD" else [operator]
     graph.operators[:] = found
 
 

@@ -85,15 +85,15 @@ def quantized(model, signature, samples, scheme):
 
 def refuse_unknown(graph, scheme):
     for operator in graph.operators:
-        kind, name = graph.kind(operator), graph.tensors[operator["outputs"][0]]["name"]
-        if kind == fused.OPERATOR:
+        op_name, name = graph.op_name(operator), graph.tensors[operator["outputs"][0]]["name"]
+        if op_name == fused.OPERATOR:
             refuse_lstm(graph, operator, scheme)
             continue
-        if kind not in FREE and kind not in MOVES and kind not in scheme.fixed:
+        if op_name not in FREE and op_name not in MOVES and op_name not in scheme.fixed:
             raise UserError("no %s form: the operator %s at '%s' has no %s kernel in %s; use "
                             "float32 or dynamic"
-                            % (scheme.name, kind, name, scheme.name, scheme.kernels))
-        if kind == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
+                            % (scheme.name, op_name, name, scheme.name, scheme.kernels))
+        if op_name == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
             raise UserError("no %s form: '%s' is a product of two computed tensors, as attention "
                             "is, and there are %s products with constants alone; use float32 or "
                             "dynamic" % (scheme.name, name, scheme.name))

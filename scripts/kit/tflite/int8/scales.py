@@ -21,7 +21,7 @@ def choose_scales(graph, observed, signature, scheme, fixed):
     ranges = ties.ranges(observed)
     tops = {ties.find(place): ranges[place] for place in observed}
     fixed = {**_fixed_by_operators(graph, scheme), **fixed}
-    joins = [operator for operator in graph.operators if graph.kind(operator) == "CONCATENATION"]
+    joins = [operator for operator in graph.operators if graph.op_name(operator) == "CONCATENATION"]
     for operator in joins:
         _tie_joined(operator, ties, ranges, tops, fixed, scheme)
     joined = {ties.find(int(operator["outputs"][0])) for operator in joins}
@@ -32,7 +32,7 @@ def choose_scales(graph, observed, signature, scheme, fixed):
     for root, members in ties.groups(observed).items():
         given = [fixed[place] for place in members if place in fixed]
         values = np.concatenate([observed[place].ravel() for place in members])
-        readers = {graph.kind(operator) for place in members
+        readers = {graph.op_name(operator) for place in members
                    for operator in consumers.get(place, ())}
         scale = given[0] if given else scheme.scale(
             values, readers, whole=root in ends, symmetric=root in joined)
@@ -43,8 +43,8 @@ def choose_scales(graph, observed, signature, scheme, fixed):
 
 
 def _fixed_by_operators(graph, scheme):
-    return {int(operator["outputs"][0]): scheme.fixed[graph.kind(operator)]
-            for operator in graph.operators if graph.kind(operator) in scheme.fixed}
+    return {int(operator["outputs"][0]): scheme.fixed[graph.op_name(operator)]
+            for operator in graph.operators if graph.op_name(operator) in scheme.fixed}
 
 
 def _cap_addends(graph, ties, observed, scales, kept):
@@ -57,7 +57,7 @@ def _cap_addends(graph, ties, observed, scales, kept):
     for root, members in ties.groups(observed).items():
         readers = [reader for member in members for reader in consumers.get(member, ())]
         if root in kept or not readers or any(
-                graph.kind(reader) != "ADD" or _shifts(graph, reader) for reader in readers):
+                graph.op_name(reader) != "ADD" or _shifts(graph, reader) for reader in readers):
             continue
         widest = max(scales[int(reader["outputs"][0])] for reader in readers)
         if scales[members[0]][0] > widest[0]:

@@ -44,7 +44,7 @@ def tied(graph, signature):
     for before, after in zip(states_of(signature["inputs"]), states_of(signature["outputs"])):
         ties.tie(graph.places[before["name"]], graph.places[after["name"]])
     for operator in graph.operators:
-        if graph.kind(operator) in MOVES:
+        if graph.op_name(operator) in MOVES:
             for out in operator["outputs"]:
                 ties.tie(graph.moved(operator), int(out))
     Masks(graph).tie(ties)

@@ -1,8 +1,8 @@
-"""Every kind of layer by its name in Keras: what the reader, the shapes and the forms ask."""
+"""The handler of every class of layers, by its name in Keras: what the reader and the forms ask."""
 from kit.network.layers import (activations, attention, convolution, dense, lookup, merge,
                                 normalisation, recurrent, shape, wrappers)
 
-KINDS = {}
+HANDLERS = {}
 for _module in (recurrent, wrappers, dense, lookup, convolution, merge, attention, normalisation,
                 activations, shape):
-    KINDS.update(_module.KINDS)
+    HANDLERS.update(_module.HANDLERS)

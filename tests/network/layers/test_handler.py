@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
-from kit.network.layers import kind
-from kit.network.layers.kind import Call, Kind, Layer, Pointwise, StepByStep, check_arrays, check_axis
-from kit.network.layers.kind import check_rank
+from kit.network.layers import handler
+from kit.network.layers.handler import Call, Handler, Layer, Pointwise, StepByStep, check_arrays, check_axis
+from kit.network.layers.handler import check_rank
 
 LAYER = Layer("Mine", "odd", {"axis": 2}, {"kernel": np.zeros((3, 2)), "bias": np.zeros(2)})
 WANTED = {"kernel": (3, 2), "bias": (2,)}
@@ -36,20 +36,21 @@ def test_the_rank_is_named():
 
 def test_a_kind_that_says_nothing_has_no_step_form_over_steps():
     """Only one that treats each step by itself has, and it takes masked sequences."""
-    assert "is Mine over the steps, which needs the whole sequence" in Kind().no_step(LAYER, [True], [(5, 3)])
-    assert Kind().no_step(LAYER, [False], [(3,)]) is None
+    assert "is Mine over the steps, which needs the whole sequence" in Handler().no_step(
+        LAYER, [True], [(5, 3)])
+    assert Handler().no_step(LAYER, [False], [(3,)]) is None
     with pytest.raises(UserError, match="layer 'odd' is Mine after a mask, which Keras does not support"):
-        Kind().check_mask("m.h5", LAYER)
+        Handler().check_mask("m.h5", LAYER)
     assert StepByStep().no_step(LAYER, [True], [(5, 3)]) is None
     assert StepByStep().check_mask("m.h5", LAYER) is None
-    assert (Kind().keeps_steps(LAYER, []), StepByStep().keeps_steps(LAYER, [])) == (False, True)
+    assert (Handler().keeps_steps(LAYER, []), StepByStep().keeps_steps(LAYER, [])) == (False, True)
     assert (StepByStep.any_length, Pointwise.any_length) == (False, True)
 
 
 def test_a_mask_goes_on_unless_the_kind_says_otherwise():
     call = Call(None, LAYER, [], [], [], ["mask", None])
-    assert Kind().mask(call) == "mask"
-    assert Kind().masks(LAYER, [True, False]) and not Kind().masks(LAYER, [False, True])
+    assert Handler().mask(call) == "mask"
+    assert Handler().masks(LAYER, [True, False]) and not Handler().masks(LAYER, [False, True])
 
 
 def test_a_call_gives_sequences_as_one_tensor_or_step_by_step():
@@ -74,5 +75,5 @@ def test_the_same_layer_anew_has_no_name_and_no_shape_of_its_own():
         def from_config(cls, config):
             return cls(**config)
 
-    found = kind.same(Keras(name="odd", units=3, axis=1, batch_input_shape=[None, 3]), axis=-1)
+    found = handler.same(Keras(name="odd", units=3, axis=1, batch_input_shape=[None, 3]), axis=-1)
     assert found.config == {"units": 3, "axis": -1}

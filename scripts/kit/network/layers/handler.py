@@ -1,6 +1,6 @@
-"""What every kind of layer answers: the reader, the shapes and each form ask it.
+"""What the handler of a class of layers answers: the reader, the shapes and each form ask it.
 
-A new kind of layer is one class here beside its likes (its names stand in the module's KINDS) and
+A new class of layers is one handler here beside its likes (its names stand in the module's HANDLERS) and
 one entry in tests/test_zoo.py. Reading and shapes know no TensorFlow; the methods that build graphs
 get it in a Call, as `call.ops` (kit.network.ops) and `call.ops.tf`.
 """
@@ -12,16 +12,16 @@ WHOLE = "needs the whole sequence before its first output; use the window form"
 
 
 class Layer(NamedTuple):
-    """One layer: `options` holds what its kind needs, `weights` float32 arrays by name."""
+    """One layer: `options` holds what its handler needs, `weights` float32 arrays by name."""
 
-    kind: str
+    class_name: str
     name: str
     options: dict
     weights: dict
 
 
-class Kind:
-    """A kind of layer with one input and one output that works over all axes at once.
+class Handler:
+    """Handler of layers with one input and one output that works over all axes at once.
 
     Shapes are without the batch; None stands for an open axis.
     """
@@ -74,7 +74,7 @@ class Kind:
     def check_mask(self, path, layer):
         """UserError where the layer takes no sequence with a mask, as Keras says."""
         raise UserError("%s: layer '%s' is %s after a mask, which Keras does not support either"
-                        % (path, layer.name, layer.kind))
+                        % (path, layer.name, layer.class_name))
 
     def mask(self, call):
         """The output's mask: as call.masks."""
@@ -95,7 +95,7 @@ class Kind:
 
         timed : of each input, whether it comes step by step
         """
-        return "is %s over the steps, which %s" % (layer.kind, WHOLE) if any(timed) else None
+        return "is %s over the steps, which %s" % (layer.class_name, WHOLE) if any(timed) else None
 
     def pace(self, layer):
         """(calls before the first output, calls from one output to the next) of the step form."""
@@ -160,8 +160,8 @@ def as_batch(keras, copy, values, after):
     return layer, layer(values)
 
 
-class StepByStep(Kind):
-    """A kind that treats each step by itself."""
+class StepByStep(Handler):
+    """Handler of layers that treat each step by itself."""
 
     def keeps_steps(self, layer, shapes):
         return True
@@ -174,7 +174,7 @@ class StepByStep(Kind):
 
 
 class Pointwise(StepByStep):
-    """A kind that works on vectors, along the last axis of whatever comes."""
+    """Handler of layers that work on vectors, along the last axis of whatever comes."""
 
     any_length = True
 
@@ -187,7 +187,7 @@ class Pointwise(StepByStep):
                                        call.before, call.after)
 
 
-class Dropped(Kind):
+class Dropped(Handler):
     """A layer that does nothing at inference."""
 
     def read(self, path, name, config, arrays):
@@ -252,4 +252,4 @@ def check_rank(path, layer, shape, rank, what):
     """UserError unless what comes in has this rank, without the batch."""
     if len(shape) != rank:
         raise UserError("%s: layer '%s' is %s and gets %s per item; it takes %s"
-                        % (path, layer.name, layer.kind, tuple(shape), what))
+                        % (path, layer.name, layer.class_name, tuple(shape), what))

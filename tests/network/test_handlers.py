@@ -3,13 +3,13 @@ import subprocess
 import sys
 
 from conftest import ROOT
-from kit.network.kinds import KINDS
+from kit.network.handlers import HANDLERS
 
 
 def test_every_kind_answers_the_reader():
-    from kit.network.layers.kind import Kind
+    from kit.network.layers.handler import Handler
 
-    assert all(type(kind).read is not Kind.read for kind in KINDS.values())
+    assert all(type(kind).read is not Handler.read for kind in HANDLERS.values())
 
 
 def test_reading_imports_no_tensorflow():
