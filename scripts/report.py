@@ -313,7 +313,8 @@ def model_files(models):
         reference = float_form(models, description["form"])
         smaller = models[reference]["size_bytes"] / description["size_bytes"] if reference else None
         rows.append((name, {
-            "form": description["form"], "precision": description["precision"], "bytes": description["size_bytes"],
+            "form": description["form"], "precision": description["precision"],
+            "bytes": description["size_bytes"],
             "smaller": smaller and "%.2f ×" % smaller,
             "operators": sum(item["count"] for item in description["operators"]),
             "mean_abs_diff": description["parity"]["mean_abs_diff"],

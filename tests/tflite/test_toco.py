@@ -191,9 +191,11 @@ def test_a_fused_lstm_has_weights_of_one_type_and_the_inputs_that_its_kernel_wan
 def test_facts_of_a_file(toco):
     data = step_models.lstm("int8")
     description = toco.description(data, "step", "int8", step_models.signature("lstm"))
-    assert description["sha256"] == hashlib.sha256(data).hexdigest() and description["size_bytes"] == len(data)
-    assert description["inputs"][0] == {"name": "sample", "number": 0, "index": 0, "shape": [1, 3], "type": "int8",
-                                  "role": "data", "scale": 0.0500000007, "zero_point": 7}
+    assert description["sha256"] == hashlib.sha256(data).hexdigest()
+    assert description["size_bytes"] == len(data)
+    assert description["inputs"][0] == {
+        "name": "sample", "number": 0, "index": 0, "shape": [1, 3], "type": "int8", "role": "data",
+        "scale": 0.0500000007, "zero_point": 7}
     assert description["outputs"][2]["role"] == "state" and description["states_keep_their_scale"]
     counts = {item["operator"]: (item["version"], item["count"]) for item in description["operators"]}
     assert counts["FULLY_CONNECTED"] == (4, 2) and counts["MUL"] == (2, 6)
