@@ -10,6 +10,7 @@ from conftest import ROOT
 import bench
 from kit.base.cli import UserError
 from kit.bench import contenders
+from kit.runtime.files import tflite_files
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler cc")
 MISSING = [venv for venv in (".venv-litert", ".venv-tflm", ".venv-peers")
@@ -61,7 +62,7 @@ def test_the_tables_hold_every_contender_and_every_target():
 @pytest.mark.slow
 @needs_cc
 @pytest.mark.skipif(bool(MISSING), reason="no %s: run `make bench`" % ", ".join(MISSING))
-@pytest.mark.skipif(not os.path.isdir(os.path.join(ROOT, "models", "convert")),
+@pytest.mark.skipif(not tflite_files(os.path.join(ROOT, "models", "convert")),
                     reason="no models/convert")
 def test_one_round_of_everything_and_all_compute_the_same(tmp_path, capsys):
     def path(*parts):

@@ -460,7 +460,7 @@ def test_in_pieces_the_scores_have_the_bytes_of_the_step_file_alone(built, name)
     detector = read_detector(str(built / "reports" / "evaluate" / "detectors.json"), name,
                              len(scaler.channels))
     values = read_record(str(built / "data" / "generate" / "test.csv")).values
-    model = detect.step_model(path)
+    model = detect.InPieces(detect.step_model(path), detect.model_file(path)[0])
     assert model.in_pieces
     whole, alone = (StreamDetector(one, scaler, detector).update(values).tobytes()
                     for one in (model, Model(path)))

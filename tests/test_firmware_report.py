@@ -95,9 +95,9 @@ def test_the_peer_of_a_small_network_is_measured(monkeypatch):
     rng = np.random.Generator(np.random.PCG64(3))
     shapes = {"LSTM": {"kernel": (2, 12), "recurrent": (3, 12), "bias": (12,)},
               "Dense": {"kernel": (3, 2), "bias": (2,)}}
-    layers = [types.SimpleNamespace(kind=kind, weights={
+    layers = [types.SimpleNamespace(class_name=name_of_class, weights={
         name: rng.normal(0, 1, shape).astype(np.float32) for name, shape in of.items()})
-        for kind, of in shapes.items()]
+        for name_of_class, of in shapes.items()]
     monkeypatch.setattr(devices, "CORES", M4F)
     monkeypatch.setattr(firmware_report, "read_network",
                         lambda path: types.SimpleNamespace(layers=layers))

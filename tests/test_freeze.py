@@ -82,7 +82,7 @@ def test_open_time_axis_asks_for_the_length(h5, tmp_path):
 
 
 def test_window_that_is_too_long_to_unroll_is_refused(h5, tmp_path):
-    with pytest.raises(UserError, match="use .* the step form"):
+    with pytest.raises(UserError, match="use .* the step or the chunk form"):
         freeze.main([h5, "--form", "window", "--window-steps", "5000", "--out", str(tmp_path)])
 
 

@@ -13,14 +13,14 @@ from conftest import ROOT
 import runtimes
 from kit.base.cli import UserError
 from kit.bench.worker import Refused
-from kit.runtime.files import form_and_precision
+from kit.runtime.files import form_and_precision, tflite_files
 from kit.runtime.runtimes import RUNTIMES
 from kit.runtime import flatbuffer
 
 MODELS = os.path.join(ROOT, "models", "convert")
 MISSING = [runtime.venv for runtime in RUNTIMES.values()
            if not os.path.exists(os.path.join(ROOT, runtime.venv, "bin", "python"))]
-needs_all = pytest.mark.skipif(bool(MISSING) or not os.path.isdir(MODELS), reason=(
+needs_all = pytest.mark.skipif(bool(MISSING) or not tflite_files(MODELS), reason=(
     "no %s: run `make runtimes`" % ", ".join(MISSING) if MISSING else "no models/convert"))
 
 
