@@ -480,6 +480,7 @@ def known_jobs():
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
 NO_KERNEL = {("layer_norm", form, "int16x8"): "RSQRT" for form in ("window", "step")}
 NO_KERNEL.update({("lstm_relu", "fused", "int8"): "another activation than tanh",
+                  ("backward_layer", "fused", "int8"): "another activation than tanh",
                   ("lstm_dense", "fused", "int16x8"): "use the loop form"})
 CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
           for precision in ("int8", "int16x8") if (form, precision) != ("fused", "int16x8")

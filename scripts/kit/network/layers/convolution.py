@@ -415,7 +415,7 @@ class SeparableConv2D(Conv2D):
             both = np.einsum("ijcm,cmf->ijcf", depth.astype(np.float64), point.reshape(
                 depth.shape[2], depth.shape[3], -1).astype(np.float64))
             arrays = [both.astype(np.float32)] + arrays[2:]
-        return super().read(path, name, config, arrays)._replace(handler="Conv2D")
+        return super().read(path, name, config, arrays)._replace(class_name="Conv2D")
 
     def array_counts(self, config):
         return 2 + bool(config.get("use_bias", True)), 0
