@@ -25,7 +25,7 @@ from kit.runtime.interpreter import Model
 from kit.runtime.verifier import checked, model_file
 
 
-def parse(argv):
+def arguments(argv):
     arguments = parser(__doc__)
     arguments.add_argument("model", help=".tflite of the step form")
     arguments.add_argument("--scaler", required=True, help="scaler.json, as train writes it")
@@ -49,7 +49,7 @@ def read_step_file(path):
 
 
 def main(argv):
-    args = parse(argv)
+    args = arguments(argv)
     step = read_step_file(args.model)
     scaler, name = read_scaler(args.scaler), os.path.splitext(os.path.basename(args.model))[0]
     detector = read_detector(args.detector, name, len(scaler.channels))
