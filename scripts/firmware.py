@@ -26,20 +26,20 @@ from kit.runtime.verifier import checked, model_file
 
 
 def arguments(argv):
-    arguments = parser(__doc__)
-    arguments.add_argument("model", help=".tflite of the step form")
-    arguments.add_argument("--scaler", required=True, help="scaler.json, as train writes it")
-    arguments.add_argument("--detector", required=True,
-                           help="detectors.json, as evaluate writes it")
-    arguments.add_argument("--golden", required=True, metavar="CSV",
-                           help="a record with an alarm in it, for the self-test")
-    arguments.add_argument("-o", "--out", required=True, help="folder to write to")
-    arguments.add_argument("--name", default="detector",
-                           help="prefix of files and functions (default: %(default)s)")
-    arguments.add_argument("--rounding", choices=sorted(fixed.ROUNDINGS),
-                           help="tflite: as tflite-runtime 2.x rounds a product; tf115: as TensorFlow "
-                           "1.15.5 (default: as the runtime here, in which evaluate and detect ran)")
-    return arguments.parse_args(argv)
+    p = parser(__doc__)
+    p.add_argument("model", help=".tflite of the step form")
+    p.add_argument("--scaler", required=True, help="scaler.json, as train writes it")
+    p.add_argument("--detector", required=True,
+                   help="detectors.json, as evaluate writes it")
+    p.add_argument("--golden", required=True, metavar="CSV",
+                   help="a record with an alarm in it, for the self-test")
+    p.add_argument("-o", "--out", required=True, help="folder to write to")
+    p.add_argument("--name", default="detector",
+                   help="prefix of files and functions (default: %(default)s)")
+    p.add_argument("--rounding", choices=sorted(fixed.ROUNDINGS),
+                   help="tflite: as tflite-runtime 2.x rounds a product; tf115: as TensorFlow "
+                   "1.15.5 (default: as the runtime here, in which evaluate and detect ran)")
+    return p.parse_args(argv)
 
 
 def read_step_file(path):
