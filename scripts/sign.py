@@ -111,7 +111,8 @@ def add(args):
 def check(args):
     names, file = {}, find(args.file)
     for path in args.keys:
-        names.setdefault(public_key(path).keyid, (os.path.basename(path), public_key(path)))
+        key = public_key(path)
+        names.setdefault(key.keyid, (os.path.basename(path), key))
     if len(names) < args.at_least:
         raise UserError("--at-least %d: only %s given" % (
             args.at_least, counted(len(names), "key")))
