@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import warnings
 
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from browser import CHROMIUM, browse
 from conftest import ROOT
 import report
 from kit.base.cli import UserError
@@ -24,8 +24,6 @@ from kit.page import plots
 from kit.page.results import HEADLINE, written
 from kit.record.records import Record, write_events, write_record
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-                None)
 N = 2500
 CHANNELS = ["flow_m3h", "bearing_temperature_c", "<b>odd & name"]
 EVENTS = [(100, 130, "drift", "flow_m3h", "hard"), (700, 704, "spike", "flow_m3h", "plain"),
@@ -356,29 +354,6 @@ def test_a_missing_file_is_named(folder, option):
 
 
 # ---- in a browser ------------------------------------------------------------------------------
-
-
-BROWSER = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-           "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--v=0",
-           "--dump-dom"]
-
-
-def browse(path, scratch):
-    """(the page as the browser built it, console messages, addresses that the page asked for)."""
-    log = scratch / "net.json"
-    done = subprocess.run(
-        [CHROMIUM, "--user-data-dir=%s" % (scratch / "profile"), "--log-net-log=%s" % log]
-        + BROWSER + ["file://%s" % path],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=120)
-    assert done.returncode == 0
-    network = json.loads(log.read_text())
-    begun = network["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
-    # The browser's own requests, for updates and the time, have no origin.
-    requests = [event["params"]["url"] for event in network["events"] if event["type"] == begun
-                and event.get("params", {}).get("initiator", "not an origin") != "not an origin"]
-    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    return done.stdout, console, requests
 
 
 @pytest.mark.slow
