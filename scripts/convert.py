@@ -213,6 +213,8 @@ def summary(description):
             "%s <= %.2g")
     if description.get("int8_weights") == 0:
         text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
+    if "float_operators" in description:
+        text += "; without integer kernels and so in float: " + ", ".join(description["float_operators"])
     if "keras_rounding" in parity:
         text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
             parity["keras_rounding"])

@@ -399,7 +399,9 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
         "embedding_masked", "masking", "masking_other_value", "masking_bidirectional", "layer_norm",
-        "conv_strided", "conv_strided_valid"]
+        "conv_strided", "conv_strided_valid", "attention", "attention_causal", "attention_masked",
+        "weighted_sequence", "dot_vectors", "merges", "activation_layers", "named_activations",
+        "lstm_softsign"]
 
 
 def stateful():
@@ -478,10 +480,9 @@ def known_jobs():
 
 
 CASES = [(name, form, "float32") for name in ZOO for form in forms(ZOO[name][0])]
-NO_KERNEL = {("layer_norm", form, "int16x8"): "RSQRT" for form in ("window", "step")}
-NO_KERNEL.update({("lstm_relu", "fused", "int8"): "another activation than tanh",
-                  ("backward_layer", "fused", "int8"): "another activation than tanh",
-                  ("lstm_dense", "fused", "int16x8"): "use the loop form"})
+NO_KERNEL = {("lstm_relu", "fused", "int8"): "another activation than tanh",
+             ("backward_layer", "fused", "int8"): "another activation than tanh",
+             ("lstm_dense", "fused", "int16x8"): "use the loop form"}
 CASES += [(name, form, precision) for name in INT8 for form in forms(ZOO[name][0])
           for precision in ("int8", "int16x8") if (form, precision) != ("fused", "int16x8")
           and (name, form, precision) not in NO_KERNEL]

@@ -2,10 +2,11 @@
 import numpy as np
 import pytest
 
-from kit.runtime.flatbuffer import FLOAT32
+from float_graphs import computed, graph_of, put
+from kit.runtime.flatbuffer import FLOAT32, INT8
 from kit.tflite.int8.emit import emit
 from kit.tflite.int8.graph import Graph
-from kit.tflite.int8.schemes import INT8_SCHEME
+from kit.tflite.int8.schemes import INT8_SCHEME, INT16X8_SCHEME, NUMPY
 
 FULLY_CONNECTED = 9
 
@@ -43,3 +44,21 @@ def test_bias_takes_up_what_saturated_inputs_lose_in_the_mean():
     seen = np.clip(rows, 0, 2)
     found = seen.mean(0) @ values(graph, rounded).T + values(graph, new_bias)
     assert found == pytest.approx((rows @ weights.T).mean(0) + bias, abs=0.005)
+
+
+@pytest.mark.parametrize("scheme", [INT8_SCHEME, INT16X8_SCHEME], ids=lambda scheme: scheme.name)
+def test_a_product_of_two_computed_tensors_has_the_second_in_int8_around_zero(scheme):
+    """As in attention: x x'."""
+    rng = np.random.Generator(np.random.PCG64(6))
+    x = rng.uniform(0, 1, (5, 3)).astype(np.float32)
+    graph = graph_of(5, 3)
+    y = put(graph, "FULLY_CONNECTED", [0, 0], (5, 5))
+    step, offset = 1 / scheme.limit, -10 if scheme is INT8_SCHEME else 0
+    emit(graph, {0: x, y: x @ x.T}, {0: (step, offset), y: (3 * step, offset)}, scheme)
+    moved, product = graph.body["operators"]
+    weights = graph.tensors[int(product["inputs"][1])]
+    assert (graph.op_name(moved), weights["type"]) == ("QUANTIZE", INT8)
+    assert weights["quantization"]["zero_point"] == [0]
+    steps = np.rint(x / np.float32(step)) + offset
+    found = computed(graph, steps.astype(NUMPY[scheme.type])) - np.float32(offset)
+    assert found * 3 * step == pytest.approx(x @ x.T, abs=0.02)

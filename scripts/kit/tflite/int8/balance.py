@@ -110,7 +110,8 @@ def products(graph, consumers, source, valued=()):
                 sizes = [int(graph.tensors[p]["shape"][-1]) for p in operator["inputs"]]
                 which = [int(p) for p in operator["inputs"]].index(place)
                 todo.append((int(operator["outputs"][0]), sum(sizes[:which]), sizes[which]))
-            elif op_name == "FULLY_CONNECTED" and operator["inputs"][0] == place:
+            elif op_name == "FULLY_CONNECTED" and operator["inputs"][0] == place and (
+                    graph.constant(int(operator["inputs"][1])) is not None):
                 columns = width or int(graph.tensors[place]["shape"][-1])
                 found.append((operator, int(operator["inputs"][1]), start, columns))
             else:

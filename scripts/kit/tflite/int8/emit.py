@@ -1,20 +1,21 @@
 """The integer model of a float one whose tensors have got their scales."""
 import numpy as np
 
-from kit.runtime.flatbuffer import INT8
+from kit.runtime.flatbuffer import FLOAT32, INT8
 from kit.tflite.int8 import fused
 from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, described, only_used_codes
 from kit.tflite.int8.rounding import mean_loss, round_weights, step_of
-from kit.tflite.int8.scales import steps_of, through
+from kit.tflite.int8.scales import steps_of, symmetric_scale, through
 from kit.tflite.int8.schemes import NUMPY
 
 
-def emit(graph, observed, scales, scheme, exact=()):
+def emit(graph, observed, scales, scheme, exact=(), floats=()):
     """Turn the float Model dict into the integer one.
 
     exact : places of weights that are rounded to nearest, with a bias that stands as it is
+    floats : places of what operators make that stay float (`fallback`)
     """
-    emitter = Emitter(graph, observed, scales, scheme, exact)
+    emitter = Emitter(graph, observed, scales, scheme, exact, floats)
     for operator in list(graph.operators):
         emitter.operator(operator)
     for place, scale in scales.items():
@@ -26,18 +27,21 @@ def emit(graph, observed, scales, scheme, exact=()):
 class Emitter:
     """Writes operators of integers; each constant at each scale that is asked for is made once."""
 
-    def __init__(self, graph, observed, scales, scheme, exact=()):
+    def __init__(self, graph, observed, scales, scheme, exact=(), floats=()):
         self.graph, self.scales, self.scheme, self.operators = graph, scales, scheme, []
-        self.exact = exact
+        self.exact, self.floats = exact, floats
         self.observed, self.rows = observed, inputs_of_products(graph, observed)
         self.product_scales = _scales_of_products(graph, scales)
         self.constants = {}  # (place, scale or None) -> place
         self.moved = {}  # (place, scale) -> place
         self.products = {}  # (weights, bias, scale of the input) -> [place, place]
+        self.unpacked = {}  # place -> the same in float
 
     def operator(self, operator):
         """Write one operator, and before it what brings its inputs to its scale."""
         op_name, inputs = self.graph.op_name(operator), [int(place) for place in operator["inputs"]]
+        if int(operator["outputs"][0]) in self.floats:
+            return self._float(operator, inputs)
         if op_name == fused.OPERATOR:
             fused.write_lstm(self.graph, operator, self.observed, self.scales)
             inputs = operator["inputs"]
@@ -60,8 +64,31 @@ class Emitter:
             written["options"] = dict(operator["options"], **self.scheme.options[op_name])
         self.operators.append(written)
 
+    def _float(self, operator, inputs):
+        """Write a float operator, and after it a QUANTIZE of what integers read."""
+        outputs = [int(place) for place in operator["outputs"]]
+        made = [self._like(place, "_float", FLOAT32) if place in self.scales else place
+                for place in outputs]
+        self.operators.append(dict(operator, outputs=np.array(made, np.int32), inputs=np.array(
+            [self._unpacked(place) for place in inputs], np.int32)))
+        for place, source in zip(outputs, made):
+            if source != place:
+                self._convert("QUANTIZE", source, place)
+                self.unpacked[place] = source
+
+    def _unpacked(self, place):
+        """The place of a tensor in float: a constant, what a float operator made, or a DEQUANTIZE."""
+        if place not in self.scales:
+            return place
+        if place not in self.unpacked:
+            self.unpacked[place] = self._convert(
+                "DEQUANTIZE", place, self._like(place, "_float", FLOAT32))
+        return self.unpacked[place]
+
     def _product(self, source, weights, bias=-1):
         """Places of a FULLY_CONNECTED's input, weights and bias."""
+        if self.graph.constant(weights) is None:
+            return self._computed_product(source, weights, bias)
         scale = self.scales.get(source, self.product_scales[weights])
         if source not in self.scales:
             source = self._constant(source, scale)
@@ -69,6 +96,22 @@ class Emitter:
         if key not in self.products:
             self.products[key] = self._product_constants(*key)
         return [source] + self.products[key]
+
+    def _computed_product(self, source, weights, bias):
+        """Places of both tensors of a product that are computed, as in attention, and of a bias.
+
+        Kernels want the second one in int8 with the zero point 0, also beside int16.
+        """
+        step = symmetric_scale(float(np.abs(self.observed[weights]).max()))
+        if (self.scheme.type, self.scales[weights][1]) == (INT8, 0):
+            step = self.scales[weights]
+        weights = self._at_scale(weights, step, INT8)
+        values = np.zeros(self.graph.tensors[weights]["shape"][:1]) if bias < 0 else (
+            self.graph.constant(bias))
+        unit = float(np.float32(np.float32(self.scales[source][0]) * np.float32(step[0])))
+        return [source, weights, self.graph.add_tensor(
+            "bias", values.shape, self.scheme.bias_type, np.rint(values / unit).astype(
+                NUMPY[self.scheme.bias_type]), (unit, 0))]
 
     def _convolution(self, op_name, source, kernel, bias):
         """Places of a convolution's input, kernel and bias, rounded to nearest."""
@@ -119,26 +162,30 @@ class Emitter:
                 graph.add_tensor(name + "_bias", whole.shape, self.scheme.bias_type, whole,
                                  (unit, 0))]
 
-    def _at_scale(self, place, wanted):
-        """A joined part at the joined vector's scale: as it is, as a constant, or by QUANTIZE."""
+    def _at_scale(self, place, wanted, dtype=None):
+        """A tensor at another scale, or of another type: as it is, as a constant, or by QUANTIZE."""
         if place not in self.scales:
             return self._constant(place, wanted)
-        if self.scales[place] == wanted:
+        dtype = dtype or self.scheme.type
+        if (self.scales[place], self.scheme.type) == (wanted, dtype):
             return place
         key = place, wanted
         if key not in self.moved:
-            self.moved[key] = self._quantize(place, wanted)
+            self.moved[key] = self._convert(
+                "QUANTIZE", place, self._like(place, "_moved", dtype, wanted))
         return self.moved[key]
 
-    def _quantize(self, place, wanted):
-        """Write a QUANTIZE; the place of its output."""
-        graph, tensor = self.graph, self.graph.tensors[place]
-        out = graph.add_tensor(tensor["name"] + "_moved", tensor["shape"], self.scheme.type, None,
-                               wanted)
+    def _like(self, place, ending, dtype, scale=None):
+        """A new tensor of the same shape; its place."""
+        tensor = self.graph.tensors[place]
+        return self.graph.add_tensor(tensor["name"] + ending, tensor["shape"], dtype, None, scale)
+
+    def _convert(self, op_name, source, target):
+        """Write a QUANTIZE or DEQUANTIZE; the place of its output."""
         self.operators.append({
-            "opcode_index": graph.opcode("QUANTIZE", self.scheme.versions["QUANTIZE"]),
-            "inputs": np.array([place], np.int32), "outputs": np.array([out], np.int32)})
-        return out
+            "opcode_index": self.graph.opcode(op_name, self.scheme.versions[op_name]),
+            "inputs": np.array([source], np.int32), "outputs": np.array([target], np.int32)})
+        return target
 
     def _constant(self, place, scale=None):
         """The place of a constant in integers, at a scale of its own where none is asked for."""
@@ -159,6 +206,8 @@ def inputs_of_products(graph, observed):
     for operator in graph.operators:
         if graph.op_name(operator) == "FULLY_CONNECTED":
             source, weights = (int(place) for place in operator["inputs"][:2])
+            if graph.constant(weights) is None:
+                continue
             columns = graph.tensors[weights]["shape"][1]
             rows = observed[source] if source in observed else graph.constant(source)
             found.setdefault(weights, []).append(rows.reshape(-1, columns))
