@@ -329,6 +329,8 @@ LAYERS = {
         layer("Masking"), lstm(4, **SEQ), layer("Dropout", .1), gru(3), dense())),
     "masking_other_value": (NO_FUSED, lambda: sequential(
         layer("Masking", -1.0), dense(4), lstm(4, **SEQ), dense())),
+    "masking_average": (WINDOW, lambda: sequential(
+        layer("Masking"), lstm(4, **SEQ), layer("GlobalAveragePooling1D"), dense(), steps=12)),
     "masking_bidirectional": (WINDOW, lambda: sequential(
         layer("Masking"), layer("Bidirectional", lstm(4, **SEQ)), layer("Bidirectional", gru(3)))),
     "layer_norm": (ALL, lambda: sequential(
@@ -398,7 +400,8 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
         "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
-        "embedding_masked", "masking", "masking_other_value", "masking_bidirectional", "layer_norm",
+        "embedding_masked", "masking", "masking_other_value", "masking_average",
+        "masking_bidirectional", "layer_norm",
         "conv_strided", "conv_strided_valid", "attention", "attention_causal", "attention_masked",
         "weighted_sequence", "dot_vectors", "merges", "activation_layers", "named_activations",
         "lstm_softsign"]
@@ -502,6 +505,7 @@ LOOPS = ["lstm_backwards", "lstm_backwards_sequences", "flatten_sequences", "aut
         "reshape_first", "backward_layer", "bidirectional_conv_of_one"]
 CASES += [(name, "loop", "float32") for name in LOOPS]
 CASES += [(name, "loop", "int8") for name in LOOPS if name in INT8]
+CASES += [(name, form, "float16") for name in ("lstm_dense", "masking") for form in ("loop", "step")]
 REFUSED = [(name, form) for name in ZOO for form in ("step", "fused")
            if form not in forms(ZOO[name][0])]
 

@@ -254,7 +254,8 @@ def judged(found, reference, precision, part_of_std=None, rounding=0.0):
                        for pair in zip(found, reference)])
     if not np.isfinite(reference).all():
         raise UserError("Keras itself gives values that are not finite here: this model's states "
-                        "grow without end on this data")
+                        "grow without end on this data, or it divides by zero, as in the mean of a "
+                        "window whose steps are all masked")
     measured = distance(found, reference)
     statistic, usual = PRECISIONS[precision].bounded, PRECISIONS[precision].bound
     bound = float_bound(measured, rounding) if precision == EXACT else (

@@ -46,6 +46,20 @@ def test_bias_takes_up_what_saturated_inputs_lose_in_the_mean():
     assert found == pytest.approx((rows @ weights.T).mean(0) + bias, abs=0.005)
 
 
+def test_a_layer_that_is_used_twice_takes_up_the_loss_of_each_input_by_itself():
+    """Its bias is one for each scale: of inputs that are not cut nothing is lost."""
+    weights, bias = np.ones((1, 2), np.float32), np.zeros(1, np.float32)
+    small, large = (np.full((5, 2), value, np.float32) for value in (0.5, 2))
+    graph = product(weights, bias)
+    other = [graph.add_tensor("x2", (1, 2)), graph.add_tensor("y2", (1, 1))]
+    graph.operators.append(dict(graph.operators[0], inputs=np.array([other[0], 1, 2], np.int32),
+                                outputs=np.array(other[1:], np.int32)))
+    scales = {0: (0.5 / 127, 0), 3: (0.1, 0), other[0]: (2 / 127, 0), other[1]: (0.1, 0)}
+    emit(graph, {0: small, other[0]: large}, scales, INT8_SCHEME)
+    for operator in graph.body["operators"]:
+        assert values(graph, int(operator["inputs"][2])) == pytest.approx(0, abs=0.01)
+
+
 @pytest.mark.parametrize("scheme", [INT8_SCHEME, INT16X8_SCHEME], ids=lambda scheme: scheme.name)
 def test_a_product_of_two_computed_tensors_has_the_second_in_int8_around_zero(scheme):
     """As in attention: x x'."""

@@ -30,8 +30,8 @@ class Emitter:
     def __init__(self, graph, observed, scales, scheme, exact=(), floats=()):
         self.graph, self.scales, self.scheme, self.operators = graph, scales, scheme, []
         self.exact, self.floats = exact, floats
-        self.observed, self.rows = observed, inputs_of_products(graph, observed)
-        self.product_scales = _scales_of_products(graph, scales)
+        self.observed, self.product_scales = observed, _scales_of_products(graph, scales)
+        self.rows = self._inputs_of_products()
         self.constants = {}  # (place, scale or None) -> place
         self.moved = {}  # (place, scale) -> place
         self.products = {}  # (weights, bias, scale of the input) -> [place, place]
@@ -84,6 +84,17 @@ class Emitter:
             self.unpacked[place] = self._convert(
                 "DEQUANTIZE", place, self._like(place, "_float", FLOAT32))
         return self.unpacked[place]
+
+    def _inputs_of_products(self):
+        """(weights, scale of the input) -> the rows (n, columns) that calibration multiplied with
+        them; a layer that is used twice has two."""
+        graph, found = self.graph, {}
+        for source, weights in _products_with_constants(graph):
+            rows = self.observed[source] if source in self.observed else graph.constant(source)
+            scale = self.scales.get(source, self.product_scales[weights])
+            columns = graph.tensors[weights]["shape"][1]
+            found.setdefault((weights, scale), []).append(rows.reshape(-1, columns))
+        return {key: np.concatenate(rows) for key, rows in found.items()}
 
     def _product(self, source, weights, bias=-1):
         """Places of a FULLY_CONNECTED's input, weights and bias."""
@@ -145,7 +156,7 @@ class Emitter:
 
     def _product_constants(self, place, bias, scale):
         """Places of the int8 weights and of the bias, which takes up what rounding loses."""
-        graph, rows, weights = self.graph, self.rows[place], self.graph.constant(place)
+        graph, rows, weights = self.graph, self.rows[place, scale], self.graph.constant(place)
         bias = graph.constant(bias) if bias >= 0 else np.zeros(len(weights), np.float32)
         step = step_of(weights)
         if place in self.exact:
@@ -200,27 +211,18 @@ class Emitter:
         return self.constants[key]
 
 
-def inputs_of_products(graph, observed):
-    """Weights place -> the rows (n, columns) that calibration multiplied with them."""
-    found = {}
-    for operator in graph.operators:
-        if graph.op_name(operator) == "FULLY_CONNECTED":
-            source, weights = (int(place) for place in operator["inputs"][:2])
-            if graph.constant(weights) is None:
-                continue
-            columns = graph.tensors[weights]["shape"][1]
-            rows = observed[source] if source in observed else graph.constant(source)
-            found.setdefault(weights, []).append(rows.reshape(-1, columns))
-    return {weights: np.concatenate(rows) for weights, rows in found.items()}
+def _products_with_constants(graph):
+    """[(place of the input, place of the weights), ...]"""
+    both = [[int(place) for place in operator["inputs"][:2]] for operator in graph.operators
+            if graph.op_name(operator) == "FULLY_CONNECTED"]
+    return [pair for pair in both if graph.constant(pair[1]) is not None]
 
 
 def _scales_of_products(graph, scales):
     """Weights -> the scale of what they are multiplied with; a constant (the zero state) takes
     that of later steps."""
     found = {}
-    for operator in graph.operators:
-        if graph.op_name(operator) == "FULLY_CONNECTED":
-            source, weights = (int(place) for place in operator["inputs"][:2])
-            if source in scales or weights not in found:
-                found[weights] = scales.get(source, (1 / 128, 0))
+    for source, weights in _products_with_constants(graph):
+        if source in scales or weights not in found:
+            found[weights] = scales.get(source, (1 / 128, 0))
     return found
