@@ -216,12 +216,14 @@ def summary(description):
     if "float_operators" in description:
         text += "; without integer kernels and so in float: " + ", ".join(description["float_operators"])
     if "keras_rounding" in parity:
-        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
-            parity["keras_rounding"])
+        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings%s" % (
+            parity["keras_rounding"], ", and so each window was compared from the zero state" if (
+                "compared_from_zero" in parity) else "")
     return text % (
         description["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
         parity["max_abs_diff"], parity["output_std"],
-        parity["count"], "samples" if FORMS[description["form"]].streams else "windows",
+        parity["count"], "samples" if FORMS[description["form"]].streams and (
+            "compared_from_zero" not in parity) else "windows",
         parity["bound_on"], parity["bound"])
 
 

@@ -178,6 +178,16 @@ def test_a_float_file_may_lose_what_the_rounding_of_keras_loses(parity, unsteady
         parity.judged(expected * np.float32(1.5), expected, "float32", rounding=rounding)
 
 
+def test_where_roundings_are_magnified_rounded_weights_are_compared_from_the_zero_state(unsteady):
+    """Two streams have nothing in common after a while; windows do, and those of other weights none."""
+    path, reference = unsteady
+    job = convert.Job(path, read_network(path), 20, None, reference, None)
+    _, facts = convert.convert(job, "step", "float16")
+    assert facts["parity"]["compared_from_zero"] and facts["parity"]["count"] == 400
+    with pytest.raises(UserError, match="mean_abs_diff"):
+        convert.convert(job._replace(bound=1e-6), "step", "float16")
+
+
 def test_a_steady_model_is_held_to_the_usual_bound(tmp_path):
     reference = reference_of(save_forecaster(tmp_path / "model.h5"), 3)
     assert reference.rounding("step") < 1e-6 and reference.rounding("window") < 1e-6

@@ -95,14 +95,34 @@ def proven(data, precision, reference, part_of_std=None):
     try:
         found = judged(found, expected, precision, part_of_std)
     except OutsideBound:
-        if precision != EXACT:
+        rounding = reference.rounding(model.form)
+        if precision == EXACT:
+            found = judged(found, expected, precision, rounding=rounding)
+        elif model.form == "step" and rounding > float_bound(distance(several(found)[0], several(expected)[0])):
+            found = judged(*from_zero(model, reference), precision, part_of_std)
+            found.update(keras_rounding=rounding, compared_from_zero=True)
+        else:
             raise
-        found = judged(found, expected, precision, rounding=reference.rounding(model.form))
     if model.runtime != "tensorflow":
         found["runtime"] = model.runtime
     if model.any_length and not FORMS[model.form].streams:
         found["other_lengths"] = at_lengths(model, precision, reference, found["output_std"])
     return found
+
+
+def from_zero(model, reference):
+    """(what a step model gives for the windows, each from the zero state, what Keras does).
+
+    Where a model magnifies roundings, two streams of it that differ in one rounding have nothing in
+    common after a while, and only so long a stretch as the model was made for says how near they are.
+    """
+    expected, found = reference.outputs("window"), []
+    for window in zip(*several(reference.inputs("window"))):
+        model.reset()
+        found.append(several(model.stream(alone(list(window)))))
+    model.reset()
+    return alone([np.stack([one if one.shape == wanted.shape[1:] else one[-1] for one in each])
+                  for each, wanted in zip(zip(*found), several(expected))]), expected
 
 
 def at_lengths(model, precision, reference, usual_std):

@@ -1,7 +1,7 @@
 """The integer model of a float one whose tensors have got their scales."""
 import numpy as np
 
-from kit.runtime.flatbuffer import FLOAT32, INT8
+from kit.runtime.flatbuffer import FLOAT32, INT8, INT16
 from kit.tflite.int8 import fused
 from kit.tflite.int8.graph import CONVOLUTIONS, MOVES, described, only_used_codes
 from kit.tflite.int8.rounding import mean_loss, round_weights, step_of
@@ -36,6 +36,7 @@ class Emitter:
         self.moved = {}  # (place, scale) -> place
         self.products = {}  # (weights, bias, scale of the input) -> [place, place]
         self.unpacked = {}  # place -> the same in float
+        self.tables = {}  # place -> (place of the same in int8, its scale)
 
     def operator(self, operator):
         """Write one operator, and before it what brings its inputs to its scale."""
@@ -49,6 +50,8 @@ class Emitter:
             inputs = self._product(*inputs)
         elif op_name in CONVOLUTIONS:
             inputs = self._convolution(op_name, *inputs)
+        elif op_name == "GATHER" and self.scheme.type == INT16:
+            return self._look_up(operator, *inputs)
         elif op_name == "GATHER":  # rows of a table, by whole numbers
             inputs[0] = self._constant(inputs[0], self.scales[int(operator["outputs"][0])])
         elif op_name == "CONCATENATION":
@@ -75,6 +78,24 @@ class Emitter:
             if source != place:
                 self._convert("QUANTIZE", source, place)
                 self.unpacked[place] = source
+
+    def _look_up(self, operator, table, rows):
+        """Write a GATHER of an int8 table, as TFLite Micro has none of int16, and what brings its
+        rows to int16: tflite-runtime has no QUANTIZE from int8 to that."""
+        graph, out = self.graph, int(operator["outputs"][0])
+        if table not in self.tables:
+            values, scale = graph.constant(table), symmetric_scale(np.abs(graph.constant(table)).max())
+            self.tables[table] = graph.add_tensor(
+                graph.tensors[table]["name"], values.shape, INT8,
+                steps_of(values, *scale).astype(np.int8), scale), scale
+        place, scale = self.tables[table]
+        found = self._like(out, "_found", INT8, scale)
+        self.operators.append(dict(
+            operator, opcode_index=graph.opcode("GATHER", self.scheme.versions["GATHER"]),
+            inputs=np.array([place, rows], np.int32), outputs=np.array([found], np.int32)))
+        rows = self._like(out, "_float", FLOAT32)
+        self._convert("DEQUANTIZE", found, rows)
+        self._convert("QUANTIZE", rows, out)
 
     def _unpacked(self, place):
         """The place of a tensor in float: a constant, what a float operator made, or a DEQUANTIZE."""

@@ -41,7 +41,7 @@ INT8_SCHEME = Scheme(
 INT16X8_SCHEME = Scheme(
     "int16x8", INT16, 32767, INT64, dict.fromkeys(("LOGISTIC", "SOFTMAX", "TANH"), UNIT),
     {"FULLY_CONNECTED": 4, "LOGISTIC": 3, "TANH": 3, "SOFTMAX": 3, "MUL": 4, "ADD": 3, "SUB": 3,
-     "CONCATENATION": 3, "SPLIT": 4, "TRANSPOSE": 2, "QUANTIZE": 2, "DEQUANTIZE": 3, "SLICE": 4, "GATHER": 4,
+     "CONCATENATION": 3, "SPLIT": 4, "TRANSPOSE": 2, "QUANTIZE": 2, "DEQUANTIZE": 3, "SLICE": 4, "GATHER": 2,
      "MAX_POOL_2D": 3, "AVERAGE_POOL_2D": 3, "CONV_2D": 4, "DEPTHWISE_CONV_2D": 5},
     {"ADD": {"pot_scale_int16": False}, "SUB": {"pot_scale_int16": False}},  # as TF 2 writes it
     widened, power_of_two, False, 8.0, (2 / 32768, 0), UNIT, (1 / 32767, 0))
