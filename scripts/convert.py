@@ -305,7 +305,7 @@ def looped(job, precision, folder):
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 
     usual = job.reference.samples.steps if job.network.open else None
-    steps = window_steps(job.network, job.steps or usual, job.source)
+    steps = window_steps(job.network, job.steps or usual, job.source) or job.network.inputs[0].shape[0]
     calibration = job.calibration if PRECISIONS[precision].calibrated else None
     parts = pieces(job.network, steps, job.source)
     return joined(finished(parts, make, precision, calibration, steps), steps,

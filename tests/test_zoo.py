@@ -502,7 +502,10 @@ LOOPS = ["lstm_backwards", "lstm_backwards_sequences", "flatten_sequences", "aut
          "classifier_softmax", "batch_norm_between", "reshape_end", "gru", "gru_reset_after",
          "rnn_alone", "nested_twice", "lstm_time_major", "conv_lstm", "conv_causal", "embedding",
         "embedding_masked", "masking", "masking_other_value", "time_distributed_conv",
-        "reshape_first", "backward_layer", "bidirectional_conv_of_one"]
+        "reshape_first", "backward_layer", "bidirectional_conv_of_one",
+        # graphs
+        "attention", "attention_causal", "weighted_sequence", "concatenate_steps", "crnn", "conv_pool",
+        "conv_valid", "conv_after", "global_average"]
 CASES += [(name, "loop", "float32") for name in LOOPS]
 CASES += [(name, "loop", "int8") for name in LOOPS if name in INT8]
 CASES += [(name, form, "float16") for name in ("lstm_dense", "masking") for form in ("loop", "step")]
