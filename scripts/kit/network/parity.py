@@ -98,7 +98,8 @@ def proven(data, precision, reference, part_of_std=None):
         rounding = reference.rounding(model.form)
         if precision == EXACT:
             found = judged(found, expected, precision, rounding=rounding)
-        elif model.form == "step" and rounding > float_bound(distance(several(found)[0], several(expected)[0])):
+        elif model.form == "step" and rounding > float_bound(
+                distance(several(found)[0], several(expected)[0])):
             found = judged(*from_zero(model, reference), precision, part_of_std)
             found.update(keras_rounding=rounding, compared_from_zero=True)
         else:
@@ -283,19 +284,21 @@ def judged(found, reference, precision, part_of_std=None, rounding=0.0):
     bounds = [(statistic, bound)] + [("p99_abs_diff", TAIL * bound)] * (precision != EXACT)
     for key, largest in bounds:
         if not measured[key] <= largest:  # NaN is outside too
-            raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of "
-                               "%.3g; no file was written%s" % (
-                                   precision, key, measured[key], largest, _way(precision, rounding)))
+            way = _way(precision, rounding, found, measured)
+            raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; no "
+                               "file was written%s" % (precision, key, measured[key], largest, way))
     measured.update(bound_on=statistic, bound=bound, **({"keras_rounding": rounding} if rounding else {}))
     if precision != EXACT:
         measured["p99_bound"] = TAIL * bound
     return rounded(measured)
 
 
-def _way(precision, rounding):
+def _way(precision, rounding, found, measured):
     """What to do about it, or why it is so."""
     if precision == "int8":
-        return "; int16x8 has 256 times as many steps"
+        steps = np.diff(np.unique(found))
+        return "; its outputs are spread by %.2g of their steps of 8 bits, and int16x8 has 256 times " \
+            "as many" % (measured["output_std"] / steps.min() if len(steps) else 0)
     return "; the model magnifies roundings: Keras' own float32 is %.2g from float64 here" % (
         rounding) if rounding else ""
 
