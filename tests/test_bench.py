@@ -38,7 +38,8 @@ def test_ratios_are_taken_round_by_round():
 def test_the_tables_hold_every_contender_and_every_target():
     times = {"step_float32, litert": 3, "C loop, step called from Python": 2, "C loop, step": 1,
              "window_float32, litert": 100, "window_int8, litert": 60, "onnxruntime float32": 120,
-             "TF 2 Keras 2 float32, litert": 200, "loop_float32, litert": 90, "peak": 0.002, "stream step, float32": 5,
+             "TF 2 Keras 2 float32, litert": 200, "loop_float32, litert": 90, "peak": 0.002,
+             "stream step, float32": 5,
              "stream window, float32": 100, "live step, float32": 10, "live window, float32": 100,
              "stream step by calls, float32": 10, "stream in pieces step, float32": 4,
              "stream step by calls, int8": 4, "stream in pieces step, int8": 3}

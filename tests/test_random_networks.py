@@ -129,7 +129,7 @@ def test_every_form_is_right_or_a_sentence(tmp_path_factory, plan):
         return sentence(error)
     samples = read_inputs(None, None, network.inputs, network.steps)
     samples = samples._replace(sequences=samples.sequences[:, :400])
-    job = convert.Job(path, network, network.steps, samples, Reference(file, samples), None)
+    job = convert.Job(path, network, network.steps, samples, Reference(file, samples), 1.0)
     for form, precision in CELLS:
         try:
             convert.convert(job, form, precision)
