@@ -23,8 +23,9 @@ form       window  a fixed number of steps in, forecast out, each window from th
            chunk   as step, 50 samples of a stream at a call (any number where the runtime resizes)
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
-precision  float32, dynamic (int8 weights), int8 (everything), int16x8 (int8 weights, everything else
-           int16); the last two need --calibration
+precision  float32, float16 (weights), dynamic (int8 weights), int8 (everything), int16x8 (int8
+           weights, everything else int16); the last two need --calibration, and leave operators
+           without an integer kernel in float
 
 Form and precision are taken from the output's name where it says them (step_int8.tflite). Where the
 difference to Keras is outside the bound, the script says so, leaves no file and exits with 1.

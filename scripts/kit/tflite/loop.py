@@ -7,7 +7,8 @@
 A loop is made after quantization, from the bytes' worth of a step model in whatever precision, so
 what it computes is what the step file computes from the zero state, in the same operators; a chunk,
 from the states that are its inputs. What
-only the output needs (the head) stands after the loop. Where a whole sequence is asked for, the
+only the output needs (the head) stands after the loop. Of a graph there are several loops, and what
+takes whole sequences stands between them. Where a whole sequence is asked for, the
 body moves the sequence found so far by one and puts its row at the end: STRIDED_SLICE and
 CONCATENATION keep the shape that the WHILE was prepared for, and 1.15 has both.
 
