@@ -23,8 +23,9 @@ form       window  a fixed number of steps in, forecast out, each window from th
            chunk   as step, 50 samples of a stream at a call (any number where the runtime resizes)
            fused   as window, with one UNIDIRECTIONAL_SEQUENCE_LSTM per layer
            all     every form in every precision, into the folder named by -o
-precision  float32, dynamic (int8 weights), int8 (everything), int16x8 (int8 weights, everything else
-           int16); the last two need --calibration
+precision  float32, float16 (weights), dynamic (int8 weights), int8 (everything), int16x8 (int8
+           weights, everything else int16); the last two need --calibration, and leave operators
+           without an integer kernel in float
 
 Form and precision are taken from the output's name where it says them (step_int8.tflite). Where the
 difference to Keras is outside the bound, the script says so, leaves no file and exits with 1.
@@ -65,12 +66,13 @@ class Job(NamedTuple):
     calibration: object  # Samples, or None
     reference: object  # kit.network.parity.Reference
     bound_factor: float  # times the bound of a quantized precision
+    graphs: dict = {}  # of freeze: form -> (path of the .pb, its signature); none of a Keras file
 
 
 def main(argv):
     args = arguments(argv)
     if args.explain:
-        network = read_network(read_asked(keras_of(args), args))
+        network = read_network(read_asked(keras_of(args, graphs_of(args.source)), args))
         return print("\n".join(explained(network, args.window_steps, args.source)))
     if args.output is None:
         raise UserError("say with -o which file to write (with --form all which folder)")
@@ -139,13 +141,13 @@ def form_and_precision(args):
 
 
 def job_of(args):
-    file = read_asked(keras_of(args), args)
+    graphs = graphs_of(args.source)
+    file = read_asked(keras_of(args, graphs), args)
     network = read_network(file)
     steps = args.window_steps or network.steps
     if network.data[0].timed:
-        for path in graphs_in(args.source):
-            signature = signature_of(path)
-            if not FORMS[signature["form"]].streams:
+        for form, (_, signature) in graphs.items():
+            if not FORMS[form].streams:
                 steps = signature["inputs"][0]["shape"][1]
     calibration = args.calibration and read_inputs(
         args.calibration, args.scaler, network.inputs, steps)
@@ -160,25 +162,24 @@ def job_of(args):
 
         check_expected(args.expected, file, validation)
     return Job(args.source, network, steps or validation.given_steps, calibration,
-               Reference(file, validation), args.bound_factor)
+               Reference(file, validation), args.bound_factor, graphs)
 
 
-def graphs_in(source):
-    """The graphs of freeze, their descriptions beside them: this one, or those of this folder."""
-    paths = [source] if source.endswith(".pb") else [graph_of(source, name) for name in GRAPHS]
-    return [path for path in paths if os.path.isfile(os.path.splitext(path)[0] + ".json")]
+def graphs_of(source):
+    """The graphs of freeze, form -> (path, signature): this one, or those of this folder."""
+    paths = [source] if source.endswith(".pb") else [
+        os.path.join(source, name + ".pb") for name in GRAPHS]
+    found = [(path, signature_of(path)) for path in paths if os.path.isfile(
+        os.path.splitext(path)[0] + ".json")]
+    return {signature["form"]: (path, signature) for path, signature in found}
 
 
-def graph_of(folder, name):
-    return os.path.join(folder, name + ".pb")
-
-
-def keras_of(args):
+def keras_of(args, graphs):
     """The Keras file that is converted, or that a frozen graph is compared with."""
-    if graphs_in(args.source) and args.keras is None:
+    if graphs and args.keras is None:
         raise UserError("%s: say with --keras which Keras file this graph was frozen from"
                         % args.source)
-    return args.keras if graphs_in(args.source) else args.source
+    return args.keras if graphs else args.source
 
 
 def signature_of(pb_path):
@@ -214,13 +215,17 @@ def summary(description):
             "%s <= %.2g")
     if description.get("int8_weights") == 0:
         text += "; no weights of 1024 values or more, so nothing became int8: this is float32"
+    if "float_operators" in description:
+        text += "; without integer kernels and so in float: " + ", ".join(description["float_operators"])
     if "keras_rounding" in parity:
-        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings" % (
-            parity["keras_rounding"])
+        text += "; Keras' own float32 is %.2g from float64: the model magnifies roundings%s" % (
+            parity["keras_rounding"], ", and so each window was compared from the zero state" if (
+                "compared_from_zero" in parity) else "")
     return text % (
         description["size_bytes"], parity["mean_abs_diff"], parity["p99_abs_diff"],
         parity["max_abs_diff"], parity["output_std"],
-        parity["count"], "samples" if FORMS[description["form"]].streams else "windows",
+        parity["count"], "samples" if FORMS[description["form"]].streams and (
+            "compared_from_zero" not in parity) else "windows",
         parity["bound_on"], parity["bound"])
 
 
@@ -265,11 +270,6 @@ def convert(job, form, precision):
     if PRECISIONS[precision].calibrated and job.calibration is None:
         raise UserError("%s needs --calibration: windows (.npy) or a record like those that the "
                         "model will see" % precision)
-    if os.path.isdir(job.source) and graphs_in(job.source):
-        job = job._replace(source=graph_of(job.source, FORMS[form].graph))
-        if not graphs_in(job.source):
-            raise UserError("%s and its .json are not both there; freeze --form %s writes them"
-                            % (job.source, FORMS[form].graph))
     with tempfile.TemporaryDirectory() as folder:
         if form == "loop":
             model, signature = looped(job, precision, folder)
@@ -282,10 +282,9 @@ def convert(job, form, precision):
                 model, signature = chunked(Step(merge_constants(model), signature), AT_ONCE)
     data = toco.packed(model, signature)
     description = toco.description(data, form, precision, signature)
-    description["source"] = os.path.basename(os.path.normpath(job.source))
-    description["source_sha256"] = digest(*sources(job))
-    description["parity"] = parity.proven(
-        data, precision, job.reference, job.bound_factor)
+    description["source"] = os.path.basename(os.path.normpath(source_of(job, form)))
+    description["source_sha256"] = digest(*sources(job, form))
+    description["parity"] = parity.proven(data, precision, job.reference, job.bound_factor)
     return data, description
 
 
@@ -303,34 +302,42 @@ def looped(job, precision, folder):
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 
     usual = job.reference.samples.steps if job.network.open else None
-    steps = window_steps(job.network, job.steps or usual, job.source)
+    steps = window_steps(job.network, job.steps or usual, job.source) or job.network.inputs[0].shape[0]
     calibration = job.calibration if PRECISIONS[precision].calibrated else None
     parts = pieces(job.network, steps, job.source)
     return joined(finished(parts, make, precision, calibration, steps), steps,
                   tuple(job.network.inputs[0].shape[1:]))
 
 
-def sources(job):
+def source_of(job, form):
+    """The Keras file, or the frozen graph that a form is made from; UserError where it is not there."""
+    graph = FORMS[form].graph
+    if job.graphs and graph not in job.graphs:
+        if os.path.isdir(job.source):
+            raise UserError("%s and its .json are not both there; freeze --form %s writes them"
+                            % (os.path.join(job.source, graph + ".pb"), graph))
+        raise UserError("%s holds the %s form; for %s the %s form is needed"
+                        % (job.source, "".join(job.graphs), form, graph))
+    return job.graphs[graph][0] if job.graphs else job.source
+
+
+def sources(job, form):
     """The files that the .tflite is made from."""
-    return (job.source,) if graphs_in(job.source) else job.reference.file.sources
+    return (source_of(job, form),) if job.graphs else job.reference.file.sources
 
 
 def frozen_source(job, form, folder):
     """(path of the .pb, its signature), frozen here when the source is an .h5."""
-    if graphs_in(job.source):
-        signature = signature_of(job.source)
-        if signature["form"] != FORMS[form].graph:
-            raise UserError("%s holds the %s form; for %s the %s form is needed"
-                            % (job.source, signature["form"], form, FORMS[form].graph))
-        return job.source, signature
+    source, graph = source_of(job, form), FORMS[form].graph
+    if job.graphs:
+        return job.graphs[graph]
     from kit.network.forms import frozen
 
-    form = FORMS[form].graph
-    steps = None if FORMS[form].streams else window_steps(job.network, job.steps, job.source)
-    graph = frozen(job.network, form, steps, job.source)
-    path = os.path.join(folder, form + ".pb")
-    write_bytes(path, graph.bytes)
-    return path, graph.signature(*sources(job))
+    steps = None if FORMS[form].streams else window_steps(job.network, job.steps, source)
+    made = frozen(job.network, graph, steps, source)
+    path = os.path.join(folder, graph + ".pb")
+    write_bytes(path, made.bytes)
+    return path, made.signature(*sources(job, form))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 from kit.runtime import flatbuffer
 from kit.tflite.int8.graph import Graph
 
-OPTIONS = {"FULLY_CONNECTED": 8, "PAD": 22}
+OPTIONS = {"FULLY_CONNECTED": 8, "PAD": 22, "LEAKY_RELU": 75}
 
 
 def graph_of(*shape):

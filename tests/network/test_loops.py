@@ -12,7 +12,7 @@ REPEAT = read("RepeatVector", n=T)
 
 def cut(*layers, shape=(T, C)):
     """[(kinds of layers of each network, backwards, sequence, merge, repeat, flat), ...]."""
-    return [([[layer.class_name for layer in network.layers] for network in piece.networks],) + piece[1:]
+    return [([[layer.class_name for layer in network.layers] for network in piece.networks],) + piece[1:6]
             for piece in pieces(path_of(layers, shape), T)]
 
 
@@ -52,14 +52,39 @@ def test_a_flatten_over_the_steps_makes_one_vector():
     assert last.networks[0].inputs[0].shape == (4 * T,)
 
 
-@pytest.mark.parametrize("layers, said", [
-    ([both(**SEQ), read("GlobalMaxPooling1D")], "layer 'odd' is GlobalMaxPooling1D, which needs all steps"),
-    ([both(None), dense(4)], "layer 'odd' stands where the path of layers forks or joins"),
+def shown(network):
+    """[(kinds of layers, what each piece takes, whether whole sequences), ...]."""
+    return [(["+".join(layer.class_name for layer in part.layers) for part in piece.networks],
+             piece.sources, piece.whole) for piece in pieces(network, T)]
+
+
+def test_in_a_graph_each_recurrent_layer_is_a_loop_and_the_rest_takes_whole_sequences():
+    """A skip round two directions, then attention of the sum by what came in, and its last step."""
+    nodes = [Node(dense(C, 8), (0,), (1,)), Node(both(**SEQ), (1,), (2,)),
+             Node(read("Add"), (1, 2), (3,)), Node(read("Attention"), (3, 1), (4,)),
+             Node(lstm(inputs=8), (4,), (5,))]
+    network = Network([Input("x", (T, C))], nodes, [("output", 5)])
+    assert shown(network) == [
+        (["Dense"], (0,), True), (["LSTM", "LSTM"], (1,), False),
+        (["Add+Attention"], (1, 2), True), (["LSTM"], (3,), False)]
+    add = pieces(network, T)[2].networks[0]
+    assert [item.shape for item in add.inputs] == [(T, 8)] * 2 and not add.inputs[0].timed
+    assert [node.inputs for node in add.nodes] == [(0, 1), (2, 0)]
+
+
+def test_a_path_with_a_layer_that_takes_whole_sequences_is_such_a_graph():
+    assert shown(path_of([both(**SEQ), read("GlobalMaxPooling1D")], (T, C))) == [
+        (["LSTM", "LSTM"], (0,), False), (["GlobalMaxPooling1D"], (1,), True)]
+
+
+@pytest.mark.parametrize("nodes, said", [
+    ([Node(both(None), (0,), (1, 2)), Node(dense(4), (1,), (3,))],
+     "layer 'odd' is Bidirectional, and what goes in or comes out of it is no single sequence"),
+    ([Node(read("Masking", mask_value=0), (0,), (1,)), Node(both(**SEQ), (1,), (2,)),
+      Node(read("GlobalAveragePooling1D"), (2,), (3,))], "a mask goes along"),
 ])
-def test_the_layer_in_the_way_is_named(layers, said):
-    nodes = [Node(layers[0], (0,), (1, 2) if layers[0].options["merge"] is None else (1,)),
-             Node(layers[1], (1,), (3 if layers[0].options["merge"] is None else 2,))]
-    network = Network([Input("x", (T, C))], nodes, [("output", nodes[1].outputs[0])])
+def test_what_is_in_the_way_is_named(nodes, said):
+    network = Network([Input("x", (T, C))], nodes, [("output", 3)])
     with pytest.raises(UserError, match="m.h5: no loop form: " + said):
         pieces(network, T, "m.h5")
 

@@ -172,11 +172,21 @@ def test_a_float_file_may_lose_what_the_rounding_of_keras_loses(parity, unsteady
     rounding = reference.rounding("step")
     expected = reference.outputs("step")
     assert rounding > 1e-5 * expected.std()  # so that no float32 file can keep the usual bound
-    job = convert.Job(path, read_network(path), None, None, reference, None)
+    job = convert.Job(path, read_network(path), None, None, reference, 1.0)
     _, facts = convert.convert(job, "step", "float32")
     assert facts["parity"]["keras_rounding"] == pytest.approx(rounding, rel=1e-4)
     with pytest.raises(UserError, match="max_abs_diff"):
         parity.judged(expected * np.float32(1.5), expected, "float32", rounding=rounding)
+
+
+def test_where_roundings_are_magnified_rounded_weights_are_compared_from_the_zero_state(unsteady):
+    """Two streams have nothing in common after a while; windows do, and those of other weights none."""
+    path, reference = unsteady
+    job = convert.Job(path, read_network(path), 20, None, reference, 1.0)
+    _, facts = convert.convert(job, "step", "float16")
+    assert facts["parity"]["compared_from_zero"] and facts["parity"]["count"] == 400
+    with pytest.raises(UserError, match="mean_abs_diff"):
+        convert.convert(job._replace(bound_factor=1e-3), "step", "float16")
 
 
 def test_a_steady_model_is_held_to_the_usual_bound(tmp_path):

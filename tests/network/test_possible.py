@@ -48,7 +48,7 @@ def test_a_window_that_is_too_long_says_what_works():
 
 
 def test_a_window_that_is_too_long_of_a_network_without_another_form_is_to_be_shorter():
-    network = path(both(recurrent_activation="hard_sigmoid", **SEQ), read("GlobalMaxPooling1D"),
+    network = path(read("Masking", mask_value=0), both(recurrent_activation="hard_sigmoid", **SEQ),
                    shape=(None, C))
     with pytest.raises(UserError, match="up to 2000 are; take shorter windows, as there is no other form"):
         possible.check_window(network, possible.MOST_STEPS, "m.h5")

@@ -4,7 +4,6 @@ import pytest
 
 import step_models
 from keras_models import walk
-from kit.base.cli import UserError
 from kit.runtime import flatbuffer
 from kit.runtime.flatbuffer import FLOAT16
 from kit.runtime.interpreter import Model
@@ -68,8 +67,14 @@ def test_a_matrix_that_two_products_share_is_unpacked_once():
     assert len({int(operator["inputs"][1]) for operator in graph.operators[1:]}) == 1
 
 
-def test_a_weight_that_float16_cannot_hold_is_refused():
+def test_a_matrix_that_float16_cannot_hold_stays_float32():
     data = step_models.lstm("float32")
-    halved(flatbuffer.read(changed(data, lambda values: values / np.abs(values).max() * LARGEST)))
-    with pytest.raises(UserError, match="no float16: a weight of 70000, and 65504 is the largest"):
-        halved(flatbuffer.read(changed(data, lambda values: np.full(values.shape, -70000))))
+    first = weights_of(flatbuffer.read(data))[0]
+    model = flatbuffer.read(data)
+    buffer = model["buffers"][model["subgraphs"][0]["tensors"][first]["buffer"]]
+    values = buffer["data"].view(np.float32).copy()
+    values[0] = np.nextafter(np.float32(LARGEST), np.float32(np.inf))
+    buffer["data"] = values.view(np.uint8)
+    graph = Graph(halved(model))
+    unpacked = [graph.op_name(operator) for operator in graph.operators].count("DEQUANTIZE")
+    assert unpacked == len(weights_of(flatbuffer.read(data))) - 1

@@ -1,14 +1,15 @@
 """A network as pieces that are loops over the steps: what each computes, and what between them.
 
-A network whose step form exists is one piece. Others are cut where a layer asks for more than the
-steps so far: a Bidirectional is two loops side by side, a layer with go_backwards begins a loop that
+A network whose step form exists is one piece. A path of others is cut where a layer asks for more than
+the steps so far: a Bidirectional is two loops side by side, a layer with go_backwards begins a loop that
 runs from the end, a RepeatVector begins one that takes the same vector at every step, and a Flatten
-over the steps makes one vector of a sequence.
+over the steps makes one vector of a sequence. In any other graph each recurrent layer is a loop, and
+what stands between them (attention, pooling, skips) takes whole sequences of one length.
 """
 from typing import NamedTuple
 
 from kit.base.cli import UserError
-from kit.network.description import path_of, shapes, timed
+from kit.network.description import Input, Network, Node, masked, path_of, shapes, timed
 from kit.network.handlers import HANDLERS
 from kit.network.layers.handler import Layer, Pointwise
 
@@ -22,6 +23,8 @@ class Piece(NamedTuple):
     merge: object = None  # how two loops' outputs become one: concat, sum, mul or ave
     repeat: object = None  # the number of steps, where the input is one vector
     flat: bool = False  # the input's sequence becomes one vector first
+    sources: object = None  # what it takes: 0 the window, k what the piece k - 1 makes; None the last
+    whole: bool = False  # no loop: takes all that its sources are at once
 
 
 def pieces(network, steps, path="the model"):
@@ -30,6 +33,14 @@ def pieces(network, steps, path="the model"):
         raise UserError("%s: no loop form: the model has %d inputs and %d outputs, and a loop has "
                         "one of each; use the window or the step form"
                         % (path, len(network.inputs), len(network.outputs)))
+    try:
+        return _path(network, steps, path)
+    except UserError:
+        return _graph(network, steps, path)
+
+
+def _path(network, steps, path):
+    """The pieces of what is one loop, or a path of layers; UserError where it is neither."""
     only = network.inputs[0]
     if not only.timed:
         raise UserError("%s: no loop form: input '%s' of %s has no steps that a recurrent layer goes "
@@ -48,6 +59,66 @@ def pieces(network, steps, path="the model"):
         raise UserError("%s: no loop form: each step's output is no vector; use the window or the "
                         "step form" % path)
     return [Piece((network,), (False,), whole)]
+
+
+def _graph(network, steps, path):
+    """The pieces of a graph: a loop for each recurrent layer, and whole sequences between them."""
+    sizes, places, found = shapes(network, steps), {0: 0}, []  # value -> its number for `sources`
+    if any(masked(network)):
+        raise UserError("%s: no loop form: a mask goes along with what is no single loop; use the "
+                        "window form" % path)
+    for node in network.nodes:
+        if not _is_loop(node, sizes):
+            continue
+        _reach(network, sizes, places, found, node.inputs[0], path)
+        halves = [node.layer.options.get(side) for side in ("forward", "backward")]
+        halves = halves if node.layer.class_name == "Bidirectional" else [node.layer]
+        found.append(Piece(
+            tuple(_network(sizes[node.inputs[0]][-1], [_forwards(half)]) for half in halves),
+            tuple(half.options["go_backwards"] for half in halves),
+            node.layer.options["return_sequences"], node.layer.options.get("merge"),
+            sources=(places[node.inputs[0]],)))
+        places[node.outputs[0]] = len(found)
+    _reach(network, sizes, places, found, network.outputs[0][1], path)
+    return found
+
+
+def _is_loop(node, sizes):
+    """Whether it is a recurrent layer along vectors, whose states nobody gives or wants."""
+    layer = node.layer
+    return len(node.inputs) == len(node.outputs) == 1 and len(sizes[node.inputs[0]]) == 2 and (
+        layer.class_name in ("LSTM", "GRU", "SimpleRNN")
+        or layer.class_name == "Bidirectional" and _mergeable(layer))
+
+
+def _reach(network, sizes, places, found, value, path):
+    """Add the piece that makes a value of those that have places, unless it has one itself."""
+    if value in places:
+        return
+    nodes, wanted = [], {value}
+    for node in reversed(network.nodes):
+        if wanted & (set(node.outputs) - set(places)):
+            nodes.insert(0, node)
+            wanted |= set(node.inputs)
+    for node in nodes:
+        if HANDLERS[node.layer.class_name].recurrent:
+            raise UserError("%s: no loop form: layer '%s' is %s, and what goes in or comes out of it is "
+                            "no single sequence of vectors; use the window form"
+                            % (path, node.layer.name, node.layer.class_name))
+    sources = sorted(wanted & set(places))
+    numbers = {source: number for number, source in enumerate(sources)}
+    for node in nodes:
+        numbers.update((made, len(numbers) + k) for k, made in enumerate(node.outputs))
+    inputs = [Input("value_%d" % source, tuple(sizes[source]), timed=False,
+                    **(_words(network.inputs[0]) if source == 0 else {})) for source in sources]
+    inner = Network(inputs, [Node(node.layer, *(tuple(numbers[v] for v in values) for values in (
+        node.inputs, node.outputs))) for node in nodes], [("output", numbers[value])])
+    found.append(Piece((inner,), (False,), False, sources=tuple(places[v] for v in sources), whole=True))
+    places[value] = len(found)
+
+
+def _words(item):
+    return {"dtype": item.dtype, "limit": item.limit}
 
 
 def _cut(network, steps, path):

@@ -7,7 +7,8 @@
 A loop is made after quantization, from the bytes' worth of a step model in whatever precision, so
 what it computes is what the step file computes from the zero state, in the same operators; a chunk,
 from the states that are its inputs. What
-only the output needs (the head) stands after the loop. Where a whole sequence is asked for, the
+only the output needs (the head) stands after the loop. Of a graph there are several loops, and what
+takes whole sequences stands between them. Where a whole sequence is asked for, the
 body moves the sequence found so far by one and puts its row at the end: STRIDED_SLICE and
 CONCATENATION keep the shape that the WHILE was prepared for, and 1.15 has both.
 
@@ -156,10 +157,12 @@ def looped(built, steps, item):
     model = main.model
     first = Places(built[0][1][0]) if built[0][1] else None
     number_type = first.number_type(first.sample) if first else NumberType(FLOAT32)
-    value = window = main.tensor([1, steps] + list(item), number_type, INPUT)
-    main.inputs = [window]
+    window = main.tensor([1, steps] + list(item), number_type, INPUT)
+    main.inputs, values = [window], [window]
     for piece, models in built:
-        value = _piece(main, piece, models, value)
+        sources = piece.sources or (len(values) - 1,)
+        values.append(_piece(main, piece, models, [values[number] for number in sources]))
+    value = values[-1]
     main.tensors[value]["name"] = "output"
     main.outputs = [value]
     model["subgraphs"][0] = main.finished()
@@ -168,7 +171,7 @@ def looped(built, steps, item):
               else "float32"}]
             for name, place in ((INPUT, window), ("output", value))]
     return model, {"form": "loop", "inputs": ends[0], "outputs": ends[1],
-                   "any_length": not any(piece.flat for piece, _ in built)}
+                   "any_length": not any(piece.flat or piece.whole for piece, _ in built)}
 
 
 def chunked(step, count):
@@ -197,8 +200,11 @@ def _main():
     return Subgraph({"version": 3, "operator_codes": [], "buffers": [{}], "subgraphs": [None]})
 
 
-def _piece(main, piece, models, value):
+def _piece(main, piece, models, values):
     """Put one piece into `main`; the place of its output."""
+    if piece.whole:
+        return _whole(main, models[0], values)
+    value, = values
     if piece.flat:
         size = int(np.prod(main.shape(value)))
         value = _reshaped(main, value, [1, size])
@@ -207,6 +213,14 @@ def _piece(main, piece, models, value):
     both = [_run(main, piece, step, backwards, value, turned=backwards)
             for step, backwards in zip(models, piece.backwards)]
     return _merged(main, piece.merge, *both)
+
+
+def _whole(main, step, values):
+    places = Places(step)
+    known = {place: _requantized(main, value, places.number_type(place))
+             for place, value in zip([places.sample] + places.states, values)}
+    main.inline(step.model, places.leading_to([places.output]), known)
+    return known[places.output]
 
 
 def _run(main, piece, step, backwards, value, turned=False):

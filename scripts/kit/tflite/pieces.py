@@ -5,7 +5,7 @@ windows, so that an int8 loop is one throughout.
 """
 import numpy as np
 
-from kit.record.samples import Samples
+from kit.record.samples import Parts, Samples
 from kit.runtime.interpreter import Model
 from kit.runtime.precisions import EXACT
 from kit.tflite import loop, toco
@@ -22,16 +22,26 @@ def finished(pieces, make, precision, calibration, steps):
     if [len(piece.networks) for piece in pieces] == [1]:  # along the record, as for the step form
         return [(pieces[0], [make(pieces[0].networks[0], precision, calibration)])]
     built, before = [], []
-    values = windows = calibration and calibration.windows(WINDOWS, extremes=True)
+    values = [calibration and calibration.windows(WINDOWS, extremes=True)]
     for piece in pieces:
-        rows = values if calibration is None else _rows(piece, values)
+        given = [values[number] for number in piece.sources or (len(values) - 1,)]
         built.append((piece, [
-            make(network, precision, rows if rows is None else _samples(rows, backwards))
+            make(network, precision, calibration and _samples(piece, given, backwards))
             for network, backwards in zip(piece.networks, piece.backwards)]))
-        if calibration is not None and piece is not pieces[-1]:
-            before.append((piece, [make(network, EXACT, None) for network in piece.networks]))
-            values = _outputs(before, windows, steps)
+        if piece is not pieces[-1]:
+            if calibration is not None:
+                before.append((piece, [make(network, EXACT, None) for network in piece.networks]))
+            values.append(_outputs(before, values[0], steps) if before else None)
     return built
+
+
+def _samples(piece, given, backwards):
+    """What calibrates one network of a piece, of the values (n, ...) that come to it."""
+    if piece.whole:
+        return Parts([values[:, None] for values in given], [True] * len(given),
+                     [False] * len(given), False)
+    rows = _rows(piece, given[0])
+    return Samples(np.ascontiguousarray(rows[:, ::-1] if backwards else rows), rows.shape[1], False)
 
 
 def _rows(piece, values):
@@ -41,10 +51,6 @@ def _rows(piece, values):
     if values.ndim == 2:
         return np.repeat(values[:, None], piece.repeat or 1, 1)
     return values
-
-
-def _samples(rows, backwards):
-    return Samples(np.ascontiguousarray(rows[:, ::-1] if backwards else rows), rows.shape[1], False)
 
 
 def _outputs(built, windows, steps):

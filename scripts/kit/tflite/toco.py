@@ -19,6 +19,7 @@ from tensorflow.lite.python import convert as _toco
 
 
 LONG_GRAPH_NODES = 6000
+PRODUCTS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 PLACES = ("inputs", "outputs", "intermediates")  # where tensors are named by their places
 FUSED_ACTIVATION = {"linear": 0, "relu": 1, "tanh": 4}  # the converter always writes tanh
 
@@ -225,6 +226,8 @@ def description(data, form, precision, signature):
                                     for part in model["subgraphs"] for tensor in part["tensors"])
     if PRECISIONS[precision].calibrated:
         check_types(model, precision)
+        if float_operators(model):
+            found["float_operators"] = float_operators(model)
         verifier.checked(data)  # scales that the runtimes take for granted
         found["states_keep_their_scale"] = all(
             (before["scale"], before["zero_point"]) == (after["scale"], after["zero_point"])
@@ -234,15 +237,27 @@ def description(data, form, precision, signature):
 
 def check_types(model, precision):
     """UserError unless every tensor is of the precision's types, a bias, an argument, a loop's
-    condition, or a fused LSTM's cell state of 16 bits."""
+    condition, a fused LSTM's cell state of 16 bits, or one that operators without an integer kernel
+    have between them."""
     known = PRECISIONS[precision]
     allowed = known.ends, known.weights, flatbuffer.INT32, flatbuffer.INT64, flatbuffer.BOOL
-    for number, tensor in enumerate(tensor for graph in model["subgraphs"]
-                                    for tensor in graph["tensors"]):
-        cell = tensor.get("is_variable") and tensor.get("type", 0) == flatbuffer.INT16
-        if tensor.get("type", 0) not in allowed and not cell:
-            raise UserError("tensor %d of the %s model is %s"
-                            % (number, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
+    for graph in model["subgraphs"]:
+        within = {int(place) for operator in graph["operators"] if _kind(model, operator) not in PRODUCTS
+                  for end in ("inputs", "outputs") for place in operator[end]}
+        within -= {int(place) for end in ("inputs", "outputs") for place in graph[end]}
+        for place, tensor in enumerate(graph["tensors"]):
+            cell = tensor.get("is_variable") and tensor.get("type", 0) == flatbuffer.INT16
+            free = place in within and tensor.get("type", 0) == flatbuffer.FLOAT32
+            if tensor.get("type", 0) not in allowed and not cell and not free:
+                raise UserError("tensor %d of the %s model is %s" % (
+                    place, precision, flatbuffer.TYPES[tensor.get("type", 0)]))
+
+
+def float_operators(model):
+    """Names of the operators of an integer file that compute in float, each once."""
+    return sorted({_kind(model, operator) for graph in model["subgraphs"]
+                   for operator in graph["operators"] if _kind(model, operator) != "DEQUANTIZE"
+                   and graph["tensors"][operator["outputs"][0]].get("type", 0) == flatbuffer.FLOAT32})
 
 
 def _ends(graph, end, signature):

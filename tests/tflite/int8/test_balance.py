@@ -5,6 +5,7 @@ import pytest
 import step_models
 from keras_models import walk
 from kit.runtime import flatbuffer
+from kit.runtime.flatbuffer import INT32
 from kit.runtime.interpreter import Model
 from kit.tflite.int8.balance import balance, joined_with_states, products
 from kit.tflite.int8.graph import Graph
@@ -51,6 +52,37 @@ def test_a_sample_of_another_range_is_multiplied_and_the_weights_undo_it(directl
     np.testing.assert_allclose(stream(graph), before, atol=1e-6)
 
 
+@pytest.mark.parametrize("twice", [True, False], ids=["itself twice", "two parts of it"])
+def test_a_product_that_reads_several_parts_of_a_sample_is_undone_in_all_of_them(twice):
+    """As in a convolution beside the recurrent layer."""
+    graph, signature = rnn_of()
+    sample, y = graph.place("sample"), int(graph.body["outputs"][0])
+    parts = [sample] * 2
+    if not twice:
+        parts = [graph.add_tensor("part", (1, 2)) for _ in range(2)]
+        begins = [graph.add_tensor("begin", (2,), INT32, np.int32([0, k])) for k in range(2)]
+        size = graph.add_tensor("size", (2,), INT32, np.int32([1, 2]))
+        graph.operators += [graph.operator("SLICE", [sample, begin, size], part)
+                            for begin, part in zip(begins, parts)]
+    width = 6 if twice else 4
+    joined, found = graph.add_tensor("both", (1, width)), graph.add_tensor("found", (1, 2))
+    total = graph.add_tensor("total", (1, 2))
+    kernel = np.arange(2 * width, dtype=np.float32).reshape(2, width)
+    weights, bias = (graph.add_tensor("w", values.shape, values=values)
+                     for values in (kernel, np.zeros(2, np.float32)))
+    product = next(one for one in graph.operators if graph.op_name(one) == "FULLY_CONNECTED")
+    graph.operators += [graph.operator("CONCATENATION", parts, joined, axis=1),
+                        dict(product, inputs=np.int32([joined, weights, bias]),
+                             outputs=np.int32([found])),
+                        graph.operator("ADD", [y, found], total)]
+    graph.tensors[total]["name"], graph.tensors[y]["name"] = "output", "before"
+    graph.body["outputs"] = np.int32([total, graph.body["outputs"][1]])
+    before, count = stream(graph), len(graph.operators)
+    balance(graph, seen(graph, 8.0, 0.5), signature, INT8_SCHEME)
+    assert len(graph.operators) == count + 1
+    np.testing.assert_allclose(stream(graph), before, rtol=1e-5, atol=1e-5)
+
+
 def test_a_sample_of_nearly_the_same_range_stays():
     graph, signature = rnn_of()
     for sample in (0.5 * 0.99 * INT8_SCHEME.same_range, 0.5 / INT8_SCHEME.same_range * 1.01):
@@ -72,11 +104,11 @@ def test_what_something_else_reads_stays():
 
 def test_products_that_read_a_part_of_what_is_joined_know_their_columns():
     graph, _ = rnn_of()
-    (_, weights, start, width), = products(graph, graph.consumers(), graph.place("state_0_h"))
-    assert (start, width) == (3, 4) and graph.constant(weights).shape == (4, 7)
+    (operator, start, width), = products(graph, graph.consumers(), graph.place("state_0_h"))
+    assert (start, width) == (3, 4) and graph.constant(int(operator["inputs"][1])).shape == (4, 7)
     after = graph.place("next_state_0_h")
     assert products(graph, graph.consumers(), after) is None, "an output of the graph"
     graph.body["outputs"] = graph.body["outputs"][:1]
-    (_, weights, start, width), = products(graph, graph.consumers(), after)
-    assert (start, width) == (0, 4) and graph.constant(weights).shape == (2, 4)
+    (operator, start, width), = products(graph, graph.consumers(), after)
+    assert (start, width) == (0, 4) and graph.constant(int(operator["inputs"][1])).shape == (2, 4)
     assert products(graph, graph.consumers(), int(graph.operators[1]["outputs"][0])) is None, "tanh"

@@ -32,7 +32,7 @@ def test_a_masked_sample_leaves_every_state_to_the_bit(tmp_path, precision, valu
     if value != 7:
         stream[rng.random(600) < 0.3] = value
     file, samples = read_keras(path), Samples(stream[None], STEPS, False)
-    job = convert.Job(path, read_network(file), STEPS, samples, Reference(file, samples), 0.2)
+    job = convert.Job(path, read_network(file), STEPS, samples, Reference(file, samples), 2.0)
     data, _ = convert.convert(job, "step", precision)
     model = Model(data)
     model.stream(rng.normal(size=(9, CHANNELS)).astype(np.float32))

@@ -26,3 +26,15 @@ def test_a_vector_by_its_length_is_by_the_root_of_its_variance(epsilon):
     x -= x.mean(1, keepdims=True)
     wanted = x / np.sqrt((x ** 2).mean(1, keepdims=True) + epsilon)
     assert found == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_vector_by_a_length_that_is_no_variance_stays_as_it_is():
+    """As in Dot with normalize=True."""
+    graph = graph_of(1, WIDTH)
+    weights = np.eye(WIDTH, dtype=np.float32)
+    product = put(graph, "FULLY_CONNECTED", [0, weights, np.zeros(WIDTH, np.float32)], (1, WIDTH))
+    root = put(graph, "RSQRT", [put(graph, "SQUARE", [product], (1, WIDTH))], (1, WIDTH))
+    put(graph, "MUL", [product, root], (1, WIDTH))
+    before = [graph.op_name(operator) for operator in graph.operators]
+    norm_vectors(graph)
+    assert [graph.op_name(operator) for operator in graph.operators] == before

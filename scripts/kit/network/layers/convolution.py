@@ -292,24 +292,28 @@ class GlobalPooling(Handler):
         return False
 
     def check_mask(self, path, layer):
-        raise UserError("%s: layer '%s' is %s over a masked sequence, which is not supported"
-                        % (path, layer.name, layer.class_name))
+        if not self.mean:
+            super().check_mask(path, layer)
 
     def mask(self, call):
         return None
 
     def window(self, call):
-        """A mean as a product, which rounds once in int8."""
+        """A mean as a product, which rounds once in int8; over a mask, of the steps that count."""
         tf, steps, width = call.ops.tf, int(np.prod(call.before[:-1])), call.before[-1]
-        x = tf.reshape(call.tensor, (-1, steps, width))
         if not self.mean:
-            found = call.ops.pool(tf.reshape(x, (-1, steps, 1, width)), False, (steps, 1), (1, 1),
-                                  "valid")
+            found = call.ops.pool(tf.reshape(call.tensor, (-1, steps, 1, width)), False, (steps, 1),
+                                  (1, 1), "valid")
             return tf.reshape(found, (-1, width), name="largest")
-        rows = tf.reshape(tf.transpose(x, [0, 2, 1]), (-1, steps))
-        share = call.ops.linear(np.full((steps, 1), 1 / steps, np.float32),
-                                np.zeros(1, np.float32), "linear", "mean")
-        return tf.reshape(share(rows), (-1, width), name="means")
+        mean = call.ops.linear(np.full((steps, 1), 1 / steps, np.float32), np.zeros(1, np.float32),
+                               "linear", "mean")
+        mask = call.masks[0]
+        x = call.tensor if mask is None else call.ops.joined([
+            tf.multiply(*pair, name="kept") for pair in zip(call.steps, mask)], call.before)
+        rows = tf.transpose(tf.reshape(x, (-1, steps, width)), [0, 2, 1])
+        means = tf.reshape(mean(tf.reshape(rows, (-1, steps))), (-1, width), name="means")
+        return means if mask is None else tf.divide(
+            means, mean(tf.concat(mask, 1, name="counts")), name="of_those")
 
 
 class UpSampling1D(Handler):

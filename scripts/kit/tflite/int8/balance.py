@@ -60,7 +60,8 @@ class Rescaler:
             replace(operator, source, scaled)
         self.products[source], self.producers[scaled] = product, product
         self.consumers[scaled], self.consumers[source] = self.consumers[source], [product]
-        for operator, weights, start, width in readers:
+        for operator, start, width in readers:
+            weights = int(operator["inputs"][1])
             replace(operator, weights, self._divided(weights, start, width, factor))
         return scaled
 
@@ -90,8 +91,8 @@ class Rescaler:
 
 
 def products(graph, consumers, source, valued=()):
-    """[(FULLY_CONNECTED, weights, first column, columns), ...] that read a tensor or parts of it;
-    None when something else reads it too, as the graph's outputs do.
+    """[(FULLY_CONNECTED, first column, columns), ...] that read a tensor or parts of it; None when
+    something else reads it too, as the graph's outputs do.
 
     valued : FULLY_CONNECTED operators that look for a value other than 0 in what they read
     """
@@ -100,7 +101,8 @@ def products(graph, consumers, source, valued=()):
         place, start, width = todo.pop()
         if place in outputs:
             return None
-        for operator in consumers.get(place, ()):
+        readers = consumers.get(place, ())
+        for operator in {id(operator): operator for operator in readers}.values():  # each once
             op_name = graph.op_name(operator)
             if any(operator is other for other in valued):
                 return None
@@ -108,11 +110,12 @@ def products(graph, consumers, source, valued=()):
                 todo += [(int(out), 0, None) for out in operator["outputs"]]
             elif op_name == "CONCATENATION" and width is None:
                 sizes = [int(graph.tensors[p]["shape"][-1]) for p in operator["inputs"]]
-                which = [int(p) for p in operator["inputs"]].index(place)
-                todo.append((int(operator["outputs"][0]), sum(sizes[:which]), sizes[which]))
-            elif op_name == "FULLY_CONNECTED" and operator["inputs"][0] == place:
+                todo += [(int(operator["outputs"][0]), sum(sizes[:which]), sizes[which])
+                         for which, part in enumerate(operator["inputs"]) if part == place]
+            elif op_name == "FULLY_CONNECTED" and operator["inputs"][0] == place and (
+                    graph.constant(int(operator["inputs"][1])) is not None):
                 columns = width or int(graph.tensors[place]["shape"][-1])
-                found.append((operator, int(operator["inputs"][1]), start, columns))
+                found.append((operator, start, columns))
             else:
                 return None
     return found

@@ -10,7 +10,7 @@ MOVES = {"RESHAPE": 0, "SPLIT": 1, "SQUEEZE": 0, "EXPAND_DIMS": 0, "TRANSPOSE": 
          "STRIDED_SLICE": 0, "REVERSE_V2": 0, "MAX_POOL_2D": 0, "AVERAGE_POOL_2D": 0}
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 # Operator -> the number of its options in their union.
-OPTIONS = {"CONCATENATION": 10, "ADD": 11, "L2_NORMALIZATION": 12, "MUL": 21, "SLICE": 38}
+OPTIONS = {"CONCATENATION": 10, "ADD": 11, "L2_NORMALIZATION": 12, "MUL": 21, "SUB": 28, "SLICE": 38}
 
 
 class Graph:

@@ -21,12 +21,16 @@ def norm_vectors(graph):
 
 
 def _variance(graph, producers, operator):
-    """The product that a MUL takes RSQRT of, where it is a vector times that; None otherwise."""
+    """The product that a MUL takes RSQRT of, where it is another product times that; None otherwise."""
     if graph.op_name(operator) != "MUL":
         return None
-    root = producers.get(int(operator["inputs"][1]))
-    return None if root is None or graph.op_name(root) != "RSQRT" else producers[
-        int(root["inputs"][0])]
+    apart, root = (producers.get(int(place)) for place in operator["inputs"])
+    if apart is None or root is None or graph.op_name(root) != "RSQRT":
+        return None
+    variance = producers[int(root["inputs"][0])]
+    products = [graph.op_name(one) == "FULLY_CONNECTED" and len(one["inputs"]) == 3
+                for one in (apart, variance)]
+    return variance if all(products) else None
 
 
 def _unit_vector(graph, producers, operator, variance):

@@ -21,6 +21,8 @@ cells     each unit of an LSTM's cell state is multiplied by a constant, at most
           less would do on normal data (1.3 and 1.4 % both): states of faults are rare there.
 fused     an LSTM that is one operator has a cell state of 16 bits, and needs none of balance,
           equalise and shared scales: 0.85 % (`fused`).
+fallback  what has no integer kernel is computed in float, with all that is computed of the same
+          tensor (`fallback`).
 weights   rounded one input column after the other, each rounding error carried over to the columns
           not yet rounded by their correlation on the calibration data (`rounding`); biases take up
           the mean of what is left (`emit`).
@@ -44,7 +46,7 @@ operators a step; weights refitted on int8 states, 0.05 % less at the output, mo
 """
 from kit.base.cli import UserError
 from kit.runtime import flatbuffer
-from kit.tflite.int8 import fused
+from kit.tflite.int8 import fallback, fused
 from kit.tflite.int8.balance import balance
 from kit.tflite.int8.calibrate import observe
 from kit.tflite.int8.emit import emit
@@ -56,12 +58,13 @@ from kit.tflite.int8.padding import join_zeros
 from kit.tflite.int8.relus import fuse_relus
 from kit.tflite.int8.scales import choose_scales
 
-FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION", "GATHER") + CONVOLUTIONS
+# Operators whose output's scale is chosen.
+FREE = ("FULLY_CONNECTED", "ADD", "SUB", "MUL", "CONCATENATION", "GATHER", fused.OPERATOR) + CONVOLUTIONS
 FUSED_TANH = 4  # the number of the activation
 
 
 def quantized(model, signature, samples, scheme):
-    """The integer Model dict of a float one; UserError names an operator that has no such kernel.
+    """The integer Model dict of a float one; UserError names a fused LSTM that has no such kernel.
 
     scheme : of kit.tflite.int8.schemes
     """
@@ -70,33 +73,27 @@ def quantized(model, signature, samples, scheme):
     join_zeros(graph)
     if "L2_NORMALIZATION" in scheme.fixed:
         norm_vectors(graph)
-    refuse_unknown(graph, scheme)
+    refuse_fused(graph, scheme)
     observed = observe(graph, signature, samples)
     balance(graph, observed, signature, scheme)
     fixed = equalise(graph, observed, signature, scheme) if scheme.fine else exact_candidates(
         graph, signature, scheme)
     observed, masks = observe(graph, signature, samples), Masks(graph)
     masks.show(observed)
+    floats = fallback.float_places(graph, observed, FREE + tuple(MOVES) + tuple(scheme.fixed))
+    for place in fallback.inside(graph, floats) & set(observed):
+        del observed[place]
     fixed.update(dict.fromkeys(masks.places, scheme.mask))
     fixed.update(fused.output_scales(graph, observed))
     scales = choose_scales(graph, observed, signature, scheme, fixed)
-    return emit(graph, observed, scales, scheme, masks.settle(scales, scheme))
+    return emit(graph, observed, scales, scheme, masks.settle(scales, scheme), floats)
 
 
-def refuse_unknown(graph, scheme):
+def refuse_fused(graph, scheme):
+    """UserError where a fused LSTM has no kernel of the scheme."""
     for operator in graph.operators:
-        op_name, name = graph.op_name(operator), graph.tensors[operator["outputs"][0]]["name"]
-        if op_name == fused.OPERATOR:
+        if graph.op_name(operator) == fused.OPERATOR:
             refuse_lstm(graph, operator, scheme)
-            continue
-        if op_name not in FREE and op_name not in MOVES and op_name not in scheme.fixed:
-            raise UserError("no %s form: the operator %s at '%s' has no %s kernel in %s; use "
-                            "float32 or dynamic"
-                            % (scheme.name, op_name, name, scheme.name, scheme.kernels))
-        if op_name == "FULLY_CONNECTED" and graph.constant(int(operator["inputs"][1])) is None:
-            raise UserError("no %s form: '%s' is a product of two computed tensors, as attention "
-                            "is, and there are %s products with constants alone; use float32 or "
-                            "dynamic" % (scheme.name, name, scheme.name))
 
 
 def refuse_lstm(graph, operator, scheme):

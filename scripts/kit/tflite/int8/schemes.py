@@ -13,7 +13,6 @@ class Scheme(NamedTuple):
     """An integer precision as the kernels of the runtimes want it."""
 
     name: str  # of the precision
-    kernels: str  # where kernels of it are, for a refusal
     type: int  # of inputs, outputs, states and everything between
     limit: int  # the largest step of that type
     bias_type: int
@@ -32,17 +31,17 @@ class Scheme(NamedTuple):
 SIGMOID, TANH = (1 / 256, -128), (1 / 128, 0)
 UNIT = (1 / 32768, 0)
 INT8_SCHEME = Scheme(
-    "int8", "1.15", INT8, 127, INT32, {"LOGISTIC": SIGMOID, "SOFTMAX": SIGMOID, "TANH": TANH,
+    "int8", INT8, 127, INT32, {"LOGISTIC": SIGMOID, "SOFTMAX": SIGMOID, "TANH": TANH,
                                          "L2_NORMALIZATION": TANH},
     {"FULLY_CONNECTED": 4, "LOGISTIC": 2, "TANH": 2, "SOFTMAX": 2, "MUL": 2, "ADD": 2, "SUB": 2,
-     "CONCATENATION": 2, "SPLIT": 2, "TRANSPOSE": 2, "QUANTIZE": 2,
+     "CONCATENATION": 2, "SPLIT": 2, "TRANSPOSE": 2, "QUANTIZE": 2, "DEQUANTIZE": 2,
      "SLICE": 2, "STRIDED_SLICE": 2, "REVERSE_V2": 3, "MAX_POOL_2D": 2, "AVERAGE_POOL_2D": 2,
      "GATHER": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "L2_NORMALIZATION": 2}, {},
     best_scale, symmetric_scale, True, 1.4, (1 / 128, -128), (1 / 128, 0), (1 / 255, -128))
 INT16X8_SCHEME = Scheme(
-    "int16x8", "TFLite", INT16, 32767, INT64, dict.fromkeys(("LOGISTIC", "SOFTMAX", "TANH"), UNIT),
+    "int16x8", INT16, 32767, INT64, dict.fromkeys(("LOGISTIC", "SOFTMAX", "TANH"), UNIT),
     {"FULLY_CONNECTED": 4, "LOGISTIC": 3, "TANH": 3, "SOFTMAX": 3, "MUL": 4, "ADD": 3, "SUB": 3,
-     "CONCATENATION": 3, "SPLIT": 4, "TRANSPOSE": 2, "QUANTIZE": 2, "SLICE": 4, "GATHER": 4,
+     "CONCATENATION": 3, "SPLIT": 4, "TRANSPOSE": 2, "QUANTIZE": 2, "DEQUANTIZE": 3, "SLICE": 4, "GATHER": 2,
      "MAX_POOL_2D": 3, "AVERAGE_POOL_2D": 3, "CONV_2D": 4, "DEPTHWISE_CONV_2D": 5},
     {"ADD": {"pot_scale_int16": False}, "SUB": {"pot_scale_int16": False}},  # as TF 2 writes it
     widened, power_of_two, False, 8.0, (2 / 32768, 0), UNIT, (1 / 32767, 0))
