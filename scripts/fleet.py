@@ -22,15 +22,13 @@ make writes a simulated fleet: logs, and faults.csv. train runs the pipeline for
 table `sensor,group`: models, models.csv for `score --models`, and metrics.json for `dvc metrics show`.
 bench prints rows a second of score and of detect, and compares their alarms.
 """
-import csv
-import io
 import os
 import shutil
 import sys
 import tempfile
 import time
 
-from kit.base.cli import UserError, counted, parser, progress, run, write_json, write_text
+from kit.base.cli import UserError, counted, parser, progress, run, write_json
 from kit.base.params import load_yaml
 from kit.fleet import benchmark, cluster, sensors, simulated, store, tables, training
 from kit.fleet.engine import ROWS
@@ -61,15 +59,9 @@ def models(args, names, failures):
 
 
 def model_table(path, default):
-    """{sensor: files} of a table; its paths are relative to it, an empty cell is the default."""
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError("%s: %s" % (path, getattr(error, "strerror", None) or "not UTF-8"))
-    if not rows or not {"sensor", "model"} <= set(rows[0]):
-        raise UserError("%s: the columns sensor,model are needed, and detector,scaler may follow"
-                        % path)
+    """{sensor: files} of a table; its paths are relative to it, and what it does not say is the
+    default."""
+    rows = tables.read_rows(path, ("sensor", "model"))
     folder = os.path.dirname(os.path.abspath(path))
     return {row["sensor"]: tuple(os.path.join(folder, row[name]) if row.get(name) else other
                                  for name, other in zip(FILES, default)) for row in rows}
@@ -153,7 +145,7 @@ def make(args):
     with cluster.client(args.scheduler, args.workers) as connected:
         for result in progress(cluster.work(todo, connected, simulated.run), "machines", len(todo)):
             faults += result["faults"]
-    write_table(os.path.join(args.out, "faults.csv"), simulated.FAULTS, sorted(faults))
+    tables.write_rows(os.path.join(args.out, "faults.csv"), simulated.FAULTS, sorted(faults))
     print("%s, %s in %s" % (counted(args.sensors, "machine"), counted(len(faults), "fault"), args.out))
 
 
@@ -176,18 +168,12 @@ def train(args):
                 failures[group] = str(error)
             shutil.rmtree(os.path.join(base, group), ignore_errors=True)
             write_json(os.path.join(args.out, "metrics.json"), metrics)
-            write_table(os.path.join(args.out, "models.csv"), ("sensor",) + FILES, rows)
-            write_table(os.path.join(args.out, "failures.csv"), ("group", "reason"),
+            tables.write_rows(os.path.join(args.out, "models.csv"), ("sensor",) + FILES, rows)
+            tables.write_rows(os.path.join(args.out, "failures.csv"), ("group", "reason"),
                         sorted(failures.items()))
     print("%s trained, %d failed; %s" % (
         counted(len(metrics), "group"), len(failures), os.path.join(args.out, "metrics.json")))
     return 1 if failures else 0
-
-
-def write_table(path, header, rows):
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header] + list(rows))
-    write_text(path, text.getvalue())
 
 
 # ---- bench -------------------------------------------------------------------------------------

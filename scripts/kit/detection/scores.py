@@ -202,21 +202,27 @@ def standardise(detector, residual, state):
     z = (residual - detector["location"]) / scale
     regime = nearest(state[:, :z.shape[1]], detector["centres"])
     z = impute(z, detector["inverse_covariances"], regime)
-    pulled = sum(z[:, c, None] * detector["inverse_covariances"][regime, c] for c in range(z.shape[1]))
-    alone = pulled / np.sqrt(np.diagonal(detector["inverse_covariances"], axis1=1, axis2=2))[regime]
-    return alone, sum((z * pulled).T)
+    inverse, columns = detector["inverse_covariances"], np.ascontiguousarray(z.T)
+    pulled = sum(column * inverse[:, c].T[:, regime] for c, column in enumerate(columns))  # (C, n)
+    spread = np.sqrt(np.diagonal(inverse, axis1=1, axis2=2))
+    return np.ascontiguousarray((pulled / spread.T[:, regime]).T), sum(columns * pulled)
 
 
 def product(rows, matrix):
     """rows (n, p) times matrix (p, C), summed in the order of p whatever n is."""
-    return sum(rows[:, i, None] * matrix[i] for i in range(len(matrix)))
+    total = np.zeros((matrix.shape[1], len(rows)))  # numpy's loops over n are faster than those over C
+    term = np.empty(total.shape)
+    for column, weights in zip(np.ascontiguousarray(rows.T), matrix):
+        total += np.multiply(column, weights[:, None], out=term)
+    return np.ascontiguousarray(total.T)
 
 
 def nearest(points, centres):
     """Index (n,) of the centre (K, C) nearest to each of the points (n, C)."""
     if len(centres) == 1:
         return np.zeros(len(points), int)
-    distances = [sum(np.square(points - centre).T) for centre in centres]
+    columns = np.ascontiguousarray(points.T)
+    distances = [sum(np.square(columns - centre[:, None])) for centre in centres]
     return np.argmin(distances, axis=0)
 
 
@@ -225,12 +231,13 @@ def impute(z, inverse_covariances, regime):
 
     The squared distance of the filled sample is then that of its observed part alone.
     """
-    filled = z.copy()
-    for row in np.flatnonzero(np.isnan(z).any(axis=1)):
-        missing, inverse = np.isnan(z[row]), inverse_covariances[regime[row]]
-        gone, seen = np.flatnonzero(missing), np.flatnonzero(~missing)
-        pull = inverse[gone[:, None], seen] @ z[row, seen]
-        filled[row, gone] = -np.linalg.solve(inverse[gone[:, None], gone], pull)
+    filled, missing = z.copy(), np.isnan(z)
+    for row in np.flatnonzero(missing.any(axis=1)):
+        inverse = inverse_covariances[regime[row]]
+        gone, seen = np.flatnonzero(missing[row]), np.flatnonzero(~missing[row])
+        pull, own = inverse[gone[:, None], seen] @ z[row, seen], inverse[gone[:, None], gone]
+        # LAPACK's solution of one equation is the quotient, which takes a fifth of its time.
+        filled[row, gone] = -(pull / own[0] if len(gone) == 1 else np.linalg.solve(own, pull))
     return filled
 
 
@@ -339,9 +346,11 @@ def missing_counts(missing, before):
 
 def surprise(statistic, tail):
     """Map a statistic (n,) to decades of surprise (n,), continuous and non-decreasing."""
-    body = np.interp(statistic, tail["knots"], tail["decades"])
-    excess = np.maximum(statistic - tail["knots"][-1], 0)
-    return body + pareto_surprise(excess, tail["shape"], tail["scale"])
+    found = np.interp(statistic, tail["knots"], tail["decades"])
+    beyond = np.flatnonzero(statistic > tail["knots"][-1])
+    found[beyond] += pareto_surprise(
+        statistic[beyond] - tail["knots"][-1], tail["shape"], tail["scale"])
+    return found
 
 
 def pareto_surprise(excess, shape, scale):

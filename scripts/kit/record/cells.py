@@ -168,7 +168,7 @@ class Cells:
 def _plain_floats(cells, marks):
     """float64 (n,) of cells that are numbers or missing; None where one is neither."""
     try:
-        return np.array(list(map(float, cells)))
+        return np.fromiter(map(float, cells), float, len(cells))
     except ValueError:
         try:
             return np.array([np.nan if cell in marks else float(cell) for cell in cells])
