@@ -30,6 +30,8 @@ from kit.record.stretches import hold_last
 
 LADDERS = ("plane", "level", "statistic")  # aspects that are one number per sample
 COUNT_FADING = 0.875  # per sample, of the count of missing samples
+FORGOTTEN = 1e-30  # a count below counts nothing: it would end as a number that CPUs are slow with
+FADED = 600  # samples after which any count is forgotten
 LEAST_DISTANCE = 0.01  # of the mean normal distance: nearer than this is alike
 LIGHT = 4.0  # standard deviations: a thousandth of a light tail, a Gaussian's is beyond 3.3
 MOST = 10.0  # decades that one statistic may say: what is beyond any record is odd, no more
@@ -232,7 +234,10 @@ def impute(z, inverse_covariances, regime):
     The squared distance of the filled sample is then that of its observed part alone.
     """
     filled, missing = z.copy(), np.isnan(z)
-    for row in np.flatnonzero(missing.any(axis=1)):
+    rows = np.unique(np.nonzero(missing)[0])
+    whole = missing[rows].all(axis=1)
+    filled[rows[whole]] = 0
+    for row in rows[~whole]:
         inverse = inverse_covariances[regime[row]]
         gone, seen = np.flatnonzero(missing[row]), np.flatnonzero(~missing[row])
         pull, own = inverse[gone[:, None], seen] @ z[row, seen], inverse[gone[:, None], gone]
@@ -338,8 +343,12 @@ def missing_counts(missing, before):
         edges.insert(0, 0)
     for start, stop in zip(edges, edges[1:]):  # between two that are missing, it only fades
         counts[start] = before * COUNT_FADING + missing[start]
-        before = np.multiply.accumulate(counts[start:stop], out=counts[start:stop])[-1]
-    return np.floor(8 * counts.max(axis=1))[:, None] / 8, np.array(before)
+        end = min(stop, start + FADED)
+        np.multiply.accumulate(counts[start:end], out=counts[start:end])
+        counts[end:stop] = 0
+        before = counts[stop - 1]
+    counts[counts < FORGOTTEN] = 0
+    return np.floor(8 * counts.max(axis=1))[:, None] / 8, np.array(counts[-1])
 
 
 # ---- tails -------------------------------------------------------------------------------------
