@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 
+import numpy as np
+
 from kit.base.cli import UserError
 from kit.fleet import store, tables
 from kit.fleet.cluster import Processes, wait
@@ -91,15 +93,14 @@ class Bench:
 
     def detect_line(self):
         found, rows = self._detect, self._rows
-        return LINE % ("detect, one after the other", len(self.printed), "%d" % (rows / found["whole_s"]),
-                       "%d" % (rows / found["s"]), "%.2f" % (1e6 * found["cpu_s"] / rows),
-                       "%d" % found["memory_mb"], "")
+        return LINE % ("detect, one after the other", len(self.printed), "%.0f" % (rows / found["whole_s"]),
+                       "%.0f" % (rows / found["s"]), "%.2f" % (1e6 * found["cpu_s"] / rows),
+                       "%.0f" % found["memory_mb"], "")
 
     def run(self, what, names, *more):
         """The line of a run on some sensors."""
         process, out = self._start(names, *more)
-        _, said = process.communicate()
-        return self._line(what, names, said, out)
+        return self._line(what, names, process, out)
 
     def killed(self, name, names):
         """The line of a run on two workers, one of which is killed, or the scheduler: then a new one
@@ -114,14 +115,13 @@ class Bench:
             if process.poll() is not None:
                 raise UserError("the run was over before anything was killed; take more rows")
             running.kill(name)
-            _, said = process.communicate()
             if name == "scheduler":
+                process.communicate()
                 running.scheduler()
                 running.worker("three")
                 process, out = self._start(names, "--scheduler", running.address, out=out)
-                _, said = process.communicate()
-                return self._line("scheduler killed, and run again", names, said, out)
-        return self._line("a worker of two killed", names, said, out)
+            return self._line("scheduler killed, and run again" if name == "scheduler" else
+                              "a worker of two killed", names, process, out)
 
     def _start(self, names, *more, out=None):
         """(the process of a run of `score`, the folder of its tables)."""
@@ -138,16 +138,17 @@ class Bench:
             + self._options + list(more), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             universal_newlines=True), out
 
-    def _line(self, what, names, said, out):
-        """The line of what a run said that it cost; its alarms beside those of `detect`."""
-        found = COST.search(said)
-        if not found:
+    def _line(self, what, names, process, out):
+        """The line of what a run says that it cost; its alarms beside those of `detect`."""
+        _, said = process.communicate()
+        if process.returncode:
             raise UserError((said.strip().splitlines() or ["score failed"])[-1])
-        rows, whole, steady, cpu_us, memory = map(float, found.groups())
         alone = [name for name in names if name in self.printed]
         chains = store.chains(os.path.join(out, "state"), dict.fromkeys(alone, self._of))
         events = tables.events(os.path.join(out, "state"), chains)
         self._rows = sum(parts[-1]["rows"] for parts in chains.values())
         other = sum(tables.lines(events.get(name, [])) != self.printed[name] for name in alone)
-        return LINE % (what, len(names), "%d" % (rows / whole), "%d" % (rows / max(steady, 0.1)),
-                       "%.2f" % cpu_us, "%d" % memory, other)
+        cost = COST.search(said)  # there is none where all was done before
+        rows, whole, steady, cpu_us, memory = map(float, cost.groups()) if cost else 5 * (np.nan,)
+        return LINE % (what, len(names), "%.0f" % (rows / whole), "%.0f" % (rows / max(steady, 0.1)),
+                       "%.2f" % cpu_us, "%.0f" % memory, other)
