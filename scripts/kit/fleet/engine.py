@@ -12,6 +12,7 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.detection.fitted import read_detector
+from kit.detection.scores import as_arrays
 from kit.detection.stream import StreamDetector, Watch, stem
 from kit.fleet import kernels, sensors
 from kit.fleet.batch import Batch, Slot
@@ -28,7 +29,7 @@ class Shared:
     def __init__(self, model, detector, scaler):
         self.batch = Batch(model)
         self.scaler = read_scaler(scaler)
-        self.fitted = read_detector(detector, stem(model), len(self.scaler.channels))
+        self.fitted = as_arrays(read_detector(detector, stem(model), len(self.scaler.channels)))
         scorer, rng = kernels.scorer_of(self.fitted), np.random.Generator(np.random.PCG64(0))
         self.compiled = isinstance(scorer, kernels.CompiledScorer) and kernels.check(
             scorer, self.scaler, rng)  # else, on this CPU, the slow one
