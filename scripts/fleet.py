@@ -20,23 +20,23 @@ cost what is new. The exit status is 1 where a sensor failed; the others are don
 
 make writes a simulated fleet: logs, and faults.csv. train runs the pipeline for each group of the
 table `sensor,group`: models, models.csv for `score --models`, and metrics.json for `dvc metrics show`.
-bench prints rows a second of score and of detect, and compares their alarms.
+bench prints rows a second of score and of detect, and compares their alarms: whatever the batch, the
+workers, and what is killed.
 """
-import csv
-import io
 import os
 import shutil
 import sys
 import tempfile
 import time
 
-from kit.base.cli import UserError, counted, parser, progress, run, write_json, write_text
+from kit.base.cli import UserError, counted, parser, progress, run, write_json
 from kit.base.params import load_yaml
-from kit.fleet import benchmark, cluster, sensors, simulated, store, tables, training
+from kit.fleet import benchmark, cluster, sensors, store, tables, training
 from kit.fleet.engine import ROWS
 
 FILES = ("model", "detector", "scaler")
-COST = "%d rows in %.1f s; %.2f us of CPU a row, %.0f MB at most in a process"
+COST = ("%d rows in %.1f s, of which %.1f s after the start of processes; %.2f us of CPU a row, "
+        "%.0f MB at most in a process")
 LEAST_SAMPLES, MADE_AT_ONCE = 2000, 4
 
 
@@ -61,15 +61,9 @@ def models(args, names, failures):
 
 
 def model_table(path, default):
-    """{sensor: files} of a table; its paths are relative to it, an empty cell is the default."""
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError("%s: %s" % (path, getattr(error, "strerror", None) or "not UTF-8"))
-    if not rows or not {"sensor", "model"} <= set(rows[0]):
-        raise UserError("%s: the columns sensor,model are needed, and detector,scaler may follow"
-                        % path)
+    """{sensor: files} of a table; its paths are relative to it, and what it does not say is the
+    default."""
+    rows = tables.read_rows(path, ("sensor", "model"))
     folder = os.path.dirname(os.path.abspath(path))
     return {row["sensor"]: tuple(os.path.join(folder, row[name]) if row.get(name) else other
                                  for name, other in zip(FILES, default)) for row in rows}
@@ -96,7 +90,8 @@ def tasks(left, logs, chains, folder, workers, args):
     run = 1 + max([int(name[:6]) for name in there if name[:6].isdigit()], default=0)
     found = []
     for triple, names in left.items():
-        size = min(args.batch, -(-len(names) // max(workers, 1)))
+        groups = max(-(-len(names) // args.batch), min(workers, len(names)))
+        size = -(-len(names) // groups)  # none much smaller: a batch costs by its calls
         for start in range(0, len(names), size):
             group = names[start:start + size]
             found.append({
@@ -131,7 +126,9 @@ def score(args):
                 failures.update(result["failures"])
                 results.append(result)
         rows = sum(result["rows"] for result in results)
+        spans = [result["span"] for result in results if result["span"]] or [(0, 0)]
         print(COST % (rows, time.monotonic() - began,
+                      max(end for _, end in spans) - min(start for start, _ in spans),
                       1e6 * sum(result["cpu_s"] for result in results) / max(rows, 1),
                       max(result["memory_mb"] for result in results)), file=sys.stderr)
     print(tables.write(args.out, folder, store.chains(folder, of), failures), end="")
@@ -143,6 +140,8 @@ def score(args):
 # ---- make, train ---------------------------------------------------------------------------------
 
 def make(args):
+    from kit.fleet import simulated  # with all of scipy: seconds that no worker of score needs
+
     if min(args.sensors, args.workers + 1, args.samples - LEAST_SAMPLES + 1) < 1:
         raise UserError("--sensors is at least 1, --workers 0, --samples %d" % LEAST_SAMPLES)
     folder, digits = os.path.abspath(os.path.join(args.out, "logs")), len(str(args.sensors - 1))
@@ -153,7 +152,7 @@ def make(args):
     with cluster.client(args.scheduler, args.workers) as connected:
         for result in progress(cluster.work(todo, connected, simulated.run), "machines", len(todo)):
             faults += result["faults"]
-    write_table(os.path.join(args.out, "faults.csv"), simulated.FAULTS, sorted(faults))
+    tables.write_rows(os.path.join(args.out, "faults.csv"), simulated.FAULTS, sorted(faults))
     print("%s, %s in %s" % (counted(args.sensors, "machine"), counted(len(faults), "fault"), args.out))
 
 
@@ -176,18 +175,12 @@ def train(args):
                 failures[group] = str(error)
             shutil.rmtree(os.path.join(base, group), ignore_errors=True)
             write_json(os.path.join(args.out, "metrics.json"), metrics)
-            write_table(os.path.join(args.out, "models.csv"), ("sensor",) + FILES, rows)
-            write_table(os.path.join(args.out, "failures.csv"), ("group", "reason"),
+            tables.write_rows(os.path.join(args.out, "models.csv"), ("sensor",) + FILES, rows)
+            tables.write_rows(os.path.join(args.out, "failures.csv"), ("group", "reason"),
                         sorted(failures.items()))
     print("%s trained, %d failed; %s" % (
         counted(len(metrics), "group"), len(failures), os.path.join(args.out, "metrics.json")))
     return 1 if failures else 0
-
-
-def write_table(path, header, rows):
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header] + list(rows))
-    write_text(path, text.getvalue())
 
 
 # ---- bench -------------------------------------------------------------------------------------
@@ -197,7 +190,8 @@ def bench(args):
     if not 0 < args.compared <= len(logs):
         raise UserError("--compared is between 1 and %d, the sensors" % len(logs))
     files = [os.path.abspath(getattr(args, name)) for name in FILES]
-    for line in benchmark.lines(os.path.abspath(__file__), logs, files, args.compared, args.workers):
+    for line in benchmark.lines(os.path.abspath(__file__), logs, files, args.compared, args.workers,
+                                args.kills):
         print(line, flush=True)
 
 
@@ -263,6 +257,8 @@ def arguments(argv):
     c.add_argument("--logs", required=True, help="as of score")
     c.add_argument("--compared", type=int, default=16, help="sensors that detect is run on, too "
                    "(default: %(default)s)")
+    c.add_argument("--kills", action="store_true", help="with a worker killed, and with the scheduler "
+                   "killed and the run again, too")
     c.set_defaults(run=bench)
     model_options(c)
     dask_options(c)

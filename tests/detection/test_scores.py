@@ -43,6 +43,23 @@ def test_missing_counts_worked():
     assert state.tolist() == [1.875 * 0.875, 0]
 
 
+def test_missing_counts_that_are_long_gone_are_nought_in_one_piece_and_in_many():
+    missing = np.zeros((1500, 2), bool)
+    missing[[0, 700], 0], missing[[3, 705, 1450], 1] = True, True
+    counts, state = scores.missing_counts(missing, np.zeros(2))
+    expected, most = np.zeros(2), []
+    for row in missing:  # the recurrence itself, which forgets nothing
+        expected = expected * scores.COUNT_FADING + row
+        most.append(np.floor(8 * expected.max()) / 8)
+    assert counts[:, 0].tolist() == most
+    assert state.tolist() == [0, expected[1]] and expected[0] > 0
+    single, before = [], np.zeros(2)
+    for row in range(len(missing)):
+        count, before = scores.missing_counts(missing[row:row + 1], before)
+        single += count[:, 0].tolist()
+    assert single == most and before.tolist() == state.tolist()
+
+
 def test_glitches_are_normal_and_a_dropout_is_not(detector):
     samples, forecasts = toy(3000, 5)
     samples[500, 1] = np.nan

@@ -1,9 +1,6 @@
 """On a cluster of processes: killed workers, a killed scheduler, and a rerun give the same."""
 import os
-import re
-import signal
 import subprocess
-import time
 
 import pytest
 
@@ -15,48 +12,10 @@ from kit.fleet import cluster
 pytestmark = [built, pytest.mark.slow]
 
 
-class Cluster:
-    """A scheduler and workers as processes on loopback."""
-
-    def __init__(self, folder, port=0):
-        self.folder, self.processes = folder, {}
-        self.file = os.path.join(str(folder), "scheduler.json")
-        self.start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", str(port),
-                   "--dashboard-address", "127.0.0.1:0", "--scheduler-file", self.file)
-        wait(lambda: os.path.exists(self.file))
-        with open(self.file) as file:
-            self.address = re.search("tcp://[0-9.:]+", file.read()).group()
-
-    def start(self, name, *arguments):
-        with open(os.path.join(str(self.folder), name + ".log"), "ab") as log:
-            self.processes[name] = subprocess.Popen(
-                command(*arguments), cwd=str(self.folder), stdout=log, stderr=log,
-                start_new_session=True)
-
-    def worker(self, name):
-        self.start(name, "worker", self.address, "--host", "127.0.0.1", "--no-dashboard")
-
-    def kill(self, name):
-        os.killpg(self.processes[name].pid, signal.SIGKILL)
-        self.processes.pop(name).wait()
-
-    def end(self):
-        for name in list(self.processes):
-            self.kill(name)
-
-
-def wait(holds, seconds=400):  # a busy machine takes a minute to start them
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def dask(tmp_path):
-    running = Cluster(tmp_path)
-    yield running
-    running.end()
+    with cluster.Processes(command(), tmp_path) as running:
+        yield running
 
 
 def parts(state):
@@ -84,7 +43,7 @@ def test_a_worker_that_is_killed(plant, tmp_path, dask):
     dask.worker("one")
     dask.worker("two")
     run, state = started(folder, tmp_path / "out", dask), tmp_path / "out" / "state"
-    wait(lambda: parts(state))
+    cluster.wait(lambda: parts(state))
     dask.kill("one")
     text = run.communicate(timeout=600)[0]
     assert run.returncode == 0, text
@@ -95,8 +54,8 @@ def test_a_scheduler_that_is_killed_and_a_rerun(plant, tmp_path, dask):
     folder, printed, _ = plant
     dask.worker("one")
     run, state = started(folder, tmp_path / "out", dask), tmp_path / "out" / "state"
-    wait(lambda: parts(state))
-    dask.end()
+    cluster.wait(lambda: parts(state))
+    dask.kill("scheduler")
     text = run.communicate(timeout=600)[0]
     assert run.returncode == 1 and "Traceback" not in text, text
     saved = {name: os.stat(str(state / name)).st_mtime_ns for name in parts(state)}

@@ -2,9 +2,10 @@
 import numpy as np
 import pytest
 
-from fleets import detectors
+from fleets import FILES, detectors
 from kit.detection.scores import Scorer
 from kit.fleet import kernels
+from kit.record.windows import read_scaler
 
 
 def blocks(rng, channels, sizes, missing, spread):
@@ -39,9 +40,10 @@ def test_evidence_names_what_said_most():
 
 def test_the_check_sees_another_bit(monkeypatch):
     rng = np.random.Generator(np.random.PCG64(0))
-    assert kernels.check(kernels.scorer_of(detectors()["step_int8"]), rng)
+    scaler = read_scaler(FILES[2])
+    assert kernels.check(kernels.scorer_of(detectors()["step_int8"]), scaler, rng)
     monkeypatch.setattr(kernels, "distances", lambda held, matrix: np.full(len(held), 2.0))
-    assert not kernels.check(kernels.scorer_of(detectors()["step_int8"]), rng)
+    assert not kernels.check(kernels.scorer_of(detectors()["step_int8"]), scaler, rng)
 
 
 def test_other_evidence_goes_to_the_plain_scorer():

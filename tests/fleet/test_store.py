@@ -1,5 +1,6 @@
 """Partitions appear whole and once; those of a sensor follow one another."""
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -74,6 +75,28 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path, monkeypatch, function)
     with pytest.raises(UserError, match="1 cannot be written: No space left on device"):
         write(tmp_path, "1", Sensor("a", 0, 10))
     assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A file system of its own, of 64 kB."""
+    place = str(tmp_path / "tiny")
+    os.mkdir(place)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place],
+                      stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root may mount")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_disk_that_is_full_leaves_nothing_and_takes_what_fits(tiny):
+    large = Sensor("a", 0, 10)
+    large.state = {"rows": np.zeros(100000)}
+    with pytest.raises(UserError, match="1 cannot be written: No space left on device"):
+        write(tiny, "1", large)
+    assert os.listdir(tiny) == []
+    write(tiny, "1", Sensor("a", 0, 10))
+    assert parts(tiny) == ["1"]
 
 
 def test_what_a_killed_run_left_counts_as_nothing_and_is_swept(tmp_path):

@@ -68,11 +68,11 @@ def atomic_paths(*paths):
         for path, partial in zip(paths, partials):
             if os.path.isdir(path):
                 raise IsADirectoryError(None, "a folder of this name is in the way")
-            _flush(partial)
+            flush(partial)
         for path, partial in zip(paths, partials):
             os.replace(partial, path)
         for folder in {folder for folder, _ in places}:
-            _flush(folder)
+            flush(folder)
     except OSError as error:
         raise UserError("%s cannot be written: %s" % (
             " and ".join(paths), error.strerror or error))
@@ -82,7 +82,7 @@ def atomic_paths(*paths):
                 os.remove(partial)
 
 
-def _flush(path):
+def flush(path):
     """Let a file, or the names in a folder, be on the disk."""
     place = os.open(path, os.O_RDONLY)
     try:

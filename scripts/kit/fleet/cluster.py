@@ -2,12 +2,14 @@
 import contextlib
 import os
 import resource
+import signal
+import subprocess
 import sys
 import time
 
 import dask
 
-from kit.base.cli import UserError
+from kit.base.cli import UserError, read_json
 from kit.fleet import store
 from kit.fleet.engine import score, shared
 
@@ -15,16 +17,16 @@ from kit.fleet.engine import score, shared
 def run(task):
     """Score a group of sensors into partitions.
 
-    Returns a dict: rows, cpu_s (without what is made once), failures {sensor: why}, memory_mb (the
-    most that the process had).
+    Returns a dict: rows, span (when it began and ended, in seconds of the clock) and cpu_s, both
+    without what is made once, failures {sensor: why}, memory_mb (the most that the process had).
 
     task : dict of `name`, `store`, `files` (model, detector, scaler), `of`, `ignored`, `limit`,
         `sensors` [[name, files], ...], `places` {sensor: (part, line)} of their states
     """
-    failures, rows, began = {}, 0, time.process_time()
+    failures, rows, began = {}, 0, (time.time(), time.process_time())
     try:
         common = shared(*task["files"])
-        began = time.process_time()
+        began = time.time(), time.process_time()
         states = store.states(task["store"], task["places"])
         group = [(name, files, states.get(name)) for name, files in task["sensors"]]
         parts = score(group, common, task["ignored"], failures, task["limit"])
@@ -33,7 +35,8 @@ def run(task):
             rows += sum(sensor.place["rows"] - sensor.first_row for sensor in found.values())
     except (UserError, OSError) as error:
         failures = dict({name: str(error) for name, _ in task["sensors"]}, **failures)
-    return {"rows": rows, "failures": failures, "cpu_s": time.process_time() - began,
+    return {"rows": rows, "failures": failures, "span": (began[0], time.time()),
+            "cpu_s": time.process_time() - began[1],
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
@@ -78,10 +81,62 @@ def work(tasks, connected, function=run):
             yield future.result()
             continue
         error = future.exception()
-        yield {"rows": 0, "cpu_s": 0, "memory_mb": 0, "failures": {
+        yield {"rows": 0, "span": None, "cpu_s": 0, "memory_mb": 0, "failures": {
             name: "the task ended with %s: %s" % (
                 type(error).__name__, (str(error).strip() or "no reason").splitlines()[0])
             for name, _ in futures[future]["sensors"]}}
+
+
+class Processes:
+    """A scheduler and workers as processes of this machine, each to be killed; a context.
+
+    command : what runs fleet.py; folder : for what they write
+    """
+
+    def __init__(self, command, folder):
+        self._command, self._folder, self._running = command, str(folder), {}
+
+    def __enter__(self):
+        self.scheduler()
+        return self
+
+    def __exit__(self, *_):
+        for name in list(self._running):
+            self.kill(name)
+
+    def scheduler(self):
+        """Start one, at another address than those before."""
+        file = os.path.join(self._folder, "scheduler.json")
+        if os.path.exists(file):
+            os.remove(file)
+        self._start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0",
+                    "--dashboard-address", "127.0.0.1:0", "--scheduler-file", file)
+        wait(lambda: os.path.exists(file) and os.path.getsize(file))
+        self.address = read_json(file)["address"]
+
+    def worker(self, name):
+        self._start(name, "worker", self.address, "--host", "127.0.0.1", "--no-dashboard")
+
+    def kill(self, name):
+        """Kill a process and those that it started."""
+        process = self._running.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _start(self, name, *arguments):
+        with open(os.path.join(self._folder, name + ".log"), "ab") as log:
+            self._running[name] = subprocess.Popen(
+                self._command + list(arguments), cwd=self._folder, stdout=log, stderr=log,
+                start_new_session=True)
+
+
+def wait(holds, seconds=400):  # a busy machine takes a minute to start them
+    """Wait until something holds; UserError when that takes too long."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise UserError("nothing happened for %d s" % seconds)
+        time.sleep(0.05)
 
 
 def cores():

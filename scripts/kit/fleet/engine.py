@@ -12,11 +12,12 @@ import numpy as np
 
 from kit.base.cli import UserError
 from kit.detection.fitted import read_detector
+from kit.detection.scores import as_arrays
 from kit.detection.stream import StreamDetector, Watch, stem
 from kit.fleet import kernels, sensors
 from kit.fleet.batch import Batch, Slot
 from kit.record.timeline import Timeline
-from kit.record.windows import held, read_scaler
+from kit.record.windows import read_scaler
 
 ROWS = 1024  # of each sensor in a round: what is at hand stays in the cache
 PEAK_SAMPLES = 64  # of which the highest score is kept for a picture
@@ -28,14 +29,19 @@ class Shared:
     def __init__(self, model, detector, scaler):
         self.batch = Batch(model)
         self.scaler = read_scaler(scaler)
-        self.fitted = read_detector(detector, stem(model), len(self.scaler.channels))
-        scorer = self.scorer()
-        if isinstance(scorer, kernels.CompiledScorer) and not kernels.check(
-                scorer, np.random.Generator(np.random.PCG64(0))):
-            self.scorer = lambda: kernels.Scorer(self.fitted)  # on this CPU the slow one
+        self.fitted = as_arrays(read_detector(detector, stem(model), len(self.scaler.channels)))
+        scorer, rng = kernels.scorer_of(self.fitted), np.random.Generator(np.random.PCG64(0))
+        self.compiled = isinstance(scorer, kernels.CompiledScorer) and kernels.check(
+            scorer, self.scaler, rng)  # else, on this CPU, the slow one
 
     def scorer(self):
-        return kernels.scorer_of(self.fitted)
+        return kernels.scorer_of(self.fitted) if self.compiled else kernels.Scorer(self.fitted)
+
+    def prepared(self, values, before):
+        """Samples of values (n, C) in standard deviations, and what the model is to see of them."""
+        if self.compiled:
+            return kernels.prepared(values, self.scaler.mean, self.scaler.std, before)
+        return kernels.plainly(self.scaler, values, before)
 
 
 @functools.lru_cache(maxsize=4)
@@ -86,14 +92,13 @@ class Sensor:
 
     def take(self, block):
         """(what the model is to see of a Block of rows (n, C), rows on which a session begins)."""
-        scaler, last = self._common.scaler, self.detector.state["held"]
+        last, nothing = self.detector.state["held"], np.zeros(block.values.shape[1], np.float32)
         session, self._stretches, begins, n = self.watch.state["session"], [], [], 0
         for stretch in self.timeline.spaced(block):
             if stretch.session != session:
-                session, last = stretch.session, None
+                session, last = stretch.session, nothing
                 begins.append(n)
-            samples = scaler.standardise(stretch.values)
-            filled = held(samples, last)
+            samples, filled = self._common.prepared(stretch.values, last)
             last = filled[-1]
             self._stretches.append((stretch, samples, filled))
             n += len(filled)

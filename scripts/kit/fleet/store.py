@@ -17,7 +17,7 @@ import uuid
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kit.base.cli import UserError
+from kit.base.cli import UserError, flush
 from kit.base.digest import sha256
 from kit.detection.memory import packed, unpacked
 
@@ -112,12 +112,3 @@ def sweep(folder):
     for name in os.listdir(folder) if os.path.isdir(folder) else []:
         if name.startswith(".") and name.endswith(PARTIAL):
             shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
-
-
-def flush(path):
-    """Let a file, or the names in a folder, be on the disk."""
-    place = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)

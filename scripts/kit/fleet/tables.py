@@ -1,4 +1,5 @@
-"""What a person reads of a fleet: alarms, health, failures, a summary, a picture of the worst."""
+"""Tables of a fleet: those that a person gives, and what is read of it: alarms, health, failures, a
+summary, a picture of the worst."""
 import csv
 import io
 import os
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kit.base.cli import atomic_path, atomic_paths, counted
+from kit.base.cli import UserError, atomic_path, atomic_paths, counted, write_text
 from kit.detection.stream import FIELDS
 from kit.fleet.engine import PEAK_SAMPLES
 from kit.page.panels import BLUE, RED, figure_class
@@ -22,6 +23,25 @@ HEALTH = pa.schema([("sensor", pa.string()), ("rows", pa.int64()), ("samples", p
                     ("missing_share", pa.float64()), ("days", pa.float64()), ("alarms", pa.int64()),
                     ("alarms_per_day", pa.float64()), ("alarm_share", pa.float64()),
                     ("residual_drift_decades", pa.float64())])
+
+
+def read_rows(path, columns):
+    """The rows of a CSV table as dicts; UserError where one of the columns lacks."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("%s: %s" % (path, getattr(error, "strerror", None) or "not UTF-8"))
+    if not rows or not set(columns) <= set(rows[0]):
+        raise UserError("%s: the columns %s are needed" % (path, ",".join(columns)))
+    return rows
+
+
+def write_rows(path, header, rows):
+    """Write a CSV table, whole or not at all."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header] + list(rows))
+    write_text(path, text.getvalue())
 
 
 def events(folder, chains):

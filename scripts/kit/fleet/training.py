@@ -1,5 +1,4 @@
 """A model for each group of sensors, by the pipeline itself, in a clone per group."""
-import csv
 import os
 import shutil
 import subprocess
@@ -7,6 +6,7 @@ import sys
 
 from kit.base.cli import UserError, read_json
 from kit.base.params import load_yaml
+from kit.fleet.tables import read_rows
 from kit.rebuild.clones import ROOT, change_params, clone_head, repro
 
 MODEL = "step_int8"
@@ -16,15 +16,8 @@ FILES = (MODEL + ".tflite", "detectors.json", "scaler.json")  # in the folder of
 
 def read_groups(path):
     """{group: [sensors]} of a table with the columns sensor and group."""
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError("%s: %s" % (path, getattr(error, "strerror", None) or "not UTF-8"))
-    if not rows or not {"sensor", "group"} <= set(rows[0]):
-        raise UserError("%s: the columns sensor,group are needed" % path)
     found = {}
-    for row in rows:
+    for row in read_rows(path, ("sensor", "group")):
         found.setdefault(row["group"], []).append(row["sensor"])
     return dict(sorted(found.items()))
 

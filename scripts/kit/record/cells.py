@@ -48,12 +48,13 @@ class Cells:
             values = self._parsed(row, cells, column, self._marks.union(texts))
         for number in self._numbers + list(numbers):
             values[values == number] = np.nan
-        wrong = np.isinf(values)
-        if wrong.any():
-            self._refuse(row, cells, column, wrong, "is not a number" + self._hint(cells, wrong))
         with np.errstate(invalid="ignore"):  # NaN compares as it should
             wrong = np.abs(values) > LARGEST
         if wrong.any():
+            endless = np.isinf(values)
+            if endless.any():
+                self._refuse(row, cells, column, endless,
+                             "is not a number" + self._hint(cells, endless))
             self._refuse(row, cells, column, wrong, "is beyond %g, more than a reading can be; if "
                          "it stands for a missing one, leave the cell empty or name it in "
                          "generate.log.missing" % LARGEST)
@@ -168,7 +169,7 @@ class Cells:
 def _plain_floats(cells, marks):
     """float64 (n,) of cells that are numbers or missing; None where one is neither."""
     try:
-        return np.array(list(map(float, cells)))
+        return np.fromiter(map(float, cells), float, len(cells))
     except ValueError:
         try:
             return np.array([np.nan if cell in marks else float(cell) for cell in cells])

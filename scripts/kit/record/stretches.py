@@ -18,6 +18,8 @@ def hold_last(samples, before=None):
     is the mean of a standardised channel. Returns a filled copy (n, C).
     """
     samples = np.asarray(samples)
+    if not np.isnan(samples).any():
+        return samples.copy()
     start = np.zeros(samples.shape[1]) if before is None else before
     padded = np.concatenate([[start], samples]).astype(samples.dtype)  # (1 + n, C)
     seen = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
