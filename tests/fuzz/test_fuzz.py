@@ -33,7 +33,7 @@ def test_a_damaged_input_is_one_sentence(name, tmp_path, capfd):
         if "FUZZ_INPUTS" in os.environ:
             print("%s: %s" % (name, counts), flush=True)
     assert finding is None, finding
-    assert counts["refused"] > INPUTS / 10 and counts["taken"] + counts["refused"] == INPUTS
+    assert counts["refused"] > INPUTS / 20 and counts["taken"] + counts["refused"] == INPUTS
 
 
 def in_child(name, kept):
@@ -61,6 +61,7 @@ def in_child(name, kept):
 def tried(name, kept, folder):
     target, corpus = TARGETS[name]
     rng, counts = random.Random("%s %d" % (name, SEED)), {"taken": 0, "refused": 0}
+    target(corpus[0], folder)  # sound: it is taken; what it imports is not of an input's memory
     limit = memory() + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for ending in (signal.SIGALRM, signal.SIGPROF):
