@@ -147,8 +147,8 @@ def script(main, damaged, *words):
         for name in names:
             shutil.copy(os.path.join(CORPUS, name), folder)
         put(folder, damaged, data)
-        with open(os.devnull, "w", errors="surrogateescape") as nothing, contextlib.redirect_stdout(nothing), \
-                contextlib.redirect_stderr(nothing):
+        with open(os.devnull, "w", errors="surrogateescape") as nothing, \
+                contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
             main([os.path.join(folder, word) if word in names else word for word in words])
     return target, corpus(damaged)
 
