@@ -160,3 +160,15 @@ def test_scripts_never_import_each_other():
                 modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [
                     alias.name for alias in node.names]
                 assert not {module + ".py" for module in modules} & set(scripts), name
+
+
+def test_the_page_of_plots_needs_no_network():
+    """DVC's own page gets Vega from another server; in ours it stands, ready to be filled."""
+    with open(os.path.join(ROOT, ".dvc", "config")) as file:
+        name, = re.findall(r"^\s*html_template = (\S+)$", file.read(), re.M)
+    with open(os.path.join(ROOT, ".dvc", name), encoding="utf-8") as file:
+        page = file.read()
+    assert "{plot_divs}" in page and "{scripts}" not in page
+    assert not re.search(r"<(script|link)\s[^>]*=", page)
+    for library in ("vega 5.", "vega-lite 5.", "vega-embed 6."):
+        assert "<!-- %s" % library in page
