@@ -195,7 +195,7 @@ TARGETS = {
     "architecture": (architecture, corpus("sequential.json", "functional.json")),
     "c_source": (c_source, corpus("step_int8.tflite")),
     "script_examine": script(examine.main, "step_int8.tflite", "step_int8.tflite"),
-    "script_results": script(results.main, "metrics.json", "metrics.json"),
+    "script_results": script(results.main, "metrics.json", "metrics.json", "--lock", "no_lock"),
     "script_look": script(look.main, "plant.csv", "plant.csv"),
     "script_check_golden": script(
         check_golden.main, "step_int8.golden.json", "step_int8.tflite", "--golden",
