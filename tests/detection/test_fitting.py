@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kit.detection import baselines, fitting, scores
+from kit.detection import fitting, scores
 from toy import CHANNELS, MIX, ONE_REGIME, OPTIONS, fitted, normal_of, toy
 
 
@@ -168,7 +168,7 @@ def test_a_long_record_is_fitted_on_some_of_its_samples(monkeypatch):
     samples, forecasts = toy(4000, 37)
     normal = normal_of(samples)
     whole, _ = fitting.fit(samples, forecasts, normal, OPTIONS, 0.001)
-    monkeypatch.setattr(baselines, "BLOCK", 1000)
+    monkeypatch.setattr(fitting, "AT_MOST_KNOWN", 1000)
     some, _ = fitting.fit(samples, forecasts, normal, OPTIONS, 0.001)
     assert some["residual"]["location"] != whole["residual"]["location"]
     assert some["threshold"] == pytest.approx(whole["threshold"], rel=0.1)

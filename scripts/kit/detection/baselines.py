@@ -48,7 +48,7 @@ def fit_pca(train, kept_variance):
     """
     from sklearn.decomposition import PCA
 
-    filled = thinned(hold_last(train))
+    filled = hold_last(train)
     axes = PCA(n_components=kept_variance, svd_solver="full").fit(filled).components_.T
     return axes[:, :filled.shape[1] - 1]
 
@@ -93,11 +93,6 @@ def in_blocks(function, n):
     return np.concatenate(found)
 
 
-def thinned(rows):
-    """At most BLOCK of the rows, evenly spread."""
-    return rows[::-(-len(rows) // BLOCK) or 1]
-
-
 def changes(filled, rows):
     """Samples without gaps (n, C) and their first differences, (m, 2 C) of m rows."""
     before = filled[max(rows.start - 1, 0):][:1]
@@ -109,7 +104,7 @@ def fit_isolation_forest(train, trees, seed):
     from sklearn.ensemble import IsolationForest
 
     filled = hold_last(train)
-    known = thinned(in_blocks(lambda rows: changes(filled, rows), len(filled)))
+    known = in_blocks(lambda rows: changes(filled, rows), len(filled))
     return IsolationForest(n_estimators=trees, random_state=seed).fit(known)
 
 

@@ -6,7 +6,7 @@ used.
 """
 import numpy as np
 
-from kit.detection.baselines import fit_pca, thinned
+from kit.detection.baselines import fit_pca
 from kit.detection.scores import (
     LADDERS, as_arrays, bank, evidence, exponential_means, first_state, fused, log_distance, nearest,
     observe, powers, product, residuals, standardise,
@@ -25,6 +25,8 @@ LATELY = 1024  # samples: a residual that has been odd for so long is how the ma
 STILL = 0.25  # scale of the tail of a log distance that never varied on normal data
 FLOOR = 0.001  # least standard deviation of a residual, in that of its channel: a converter's step
 SPANS = 10  # of a time scale are the least that its tail is fitted on
+AT_MOST = 1 << 16  # samples of the train part that planes are fitted on
+AT_MOST_KNOWN = 1 << 18  # of the validation part, for regimes, spreads and covariances
 BLOCK = 1 << 16  # samples in memory at once
 DRAWS, CONFIDENCE, SEED = 200, 0.9, 0  # of the bootstrap of a threshold
 
@@ -38,8 +40,8 @@ def fit_normal(train, validation, options):
     squared distances whose mean on the train part is 1: from the principal plane (where there are
     two channels), and from the mean of all samples (Mahalanobis).
     """
-    filled = thinned(hold_last(train)).astype(float)
-    normal = {"centres": fit_centres(thinned(validation), options["regimes"]),
+    filled = thinned(hold_last(train), AT_MOST).astype(float)
+    normal = {"centres": fit_centres(thinned(validation, AT_MOST_KNOWN), options["regimes"]),
               "level": shrunk_inverse(filled, np.full(filled.shape[1], FLOOR ** 2))}
     if filled.shape[1] > 1:
         axes = fit_pca(filled, options["pca_variance"])
@@ -63,7 +65,7 @@ def fit(samples, outputs, normal, options, rate, aspects=ASPECTS, starts=(0,)):
 
     Tails and threshold come from residuals standardised by what the other folds of the record
     taught, since residuals look smaller to a fit that has seen them. Regimes, planes, spreads and
-    covariances of a long record are fitted on some 65,536 of its samples, tails on all.
+    covariances of a long record are fitted on AT_MOST_KNOWN of its samples, tails on all.
     """
     known = ~np.isnan(samples if outputs is None else samples + outputs).all(axis=1)
     sessions = [slice(a, b) for a, b in zip(starts, list(starts[1:]) + [len(samples)])]
@@ -125,6 +127,11 @@ def scored(detector, said, sessions):
     return np.concatenate(scores)
 
 
+def thinned(rows, most):
+    """At most so many of the rows, evenly spread."""
+    return rows[::-(-len(rows) // most)]
+
+
 def blocks(session):
     """Slices of at most BLOCK rows of a slice."""
     return [slice(start, min(start + BLOCK, session.stop))
@@ -152,7 +159,7 @@ def fit_ladder(aspect, samples, outputs, normal, known):
 
 def fit_residual(samples, outputs, centres, options, known, sessions):
     """The part of a detector for residuals, without tails; their statistics (n, J + 2)."""
-    chosen = thinned(np.flatnonzero(known))
+    chosen = thinned(np.flatnonzero(known), AT_MOST_KNOWN)
     pieces = []
     for rows, residual, state in residual_blocks(samples, outputs, sessions):
         first, end = np.searchsorted(chosen, [rows.start, rows.stop])
