@@ -3,6 +3,7 @@
 A target returns what it read or raises UserError; anything else is a finding.
 """
 import contextlib
+import functools
 import os
 import shutil
 
@@ -22,7 +23,7 @@ from kit.detection.stream import StreamDetector
 from kit.firmware import source
 from kit.firmware.graph import read_step
 from kit.network.description import read_network
-from kit.network.files.keras_file import read_keras
+from kit.network.files import keras_file
 from kit.page.inputs import OBJECTS, read_object, read_table
 from kit.record.logs import open_log, text_log
 from kit.record.records import read_events
@@ -124,10 +125,13 @@ def signature(data, folder):
 
 
 def architecture(data, folder):
-    """A model's layers, beside weights that are sound."""
-    put(folder, "weights.h5", corpus("weights.h5")[0])
-    path = put(folder, "model.json", data)
-    return read_network(read_keras(path, os.path.join(folder, "weights.h5")))
+    """A model's layers, beside weights that are sound and read once: HDF5 is a process of its own."""
+    path, holder = put(folder, "model.json", data), os.path.join(CORPUS, "weights.h5")
+    model = keras_file._model(keras_file._stored(path), path, weights(holder), holder, {})
+    return read_network(keras_file.KerasFile(path, *model, (path, holder)))
+
+
+weights = functools.lru_cache()(keras_file._stored)
 
 
 def c_source(data, folder):
