@@ -292,6 +292,8 @@ def targets(results, facts):
         ("step float on LiteRT : C step looping in C", "step_float32, litert", "C loop, step", 1.2),
         ("window float on LiteRT : TF 2 fused float on LiteRT", "window_float32, litert",
          "TF 2 Keras 2 float32, litert", 0.5),
+        ("loop float on LiteRT : TF 2 fused float on LiteRT", "loop_float32, litert",
+         "TF 2 Keras 2 float32, litert", 0.5),
         ("window, best precision (%s) : onnxruntime float" % best, best, "onnxruntime float32",
          0.6),
         ("window, best precision (%s) : arithmetic limit" % best, best, limit, 4),

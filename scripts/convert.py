@@ -64,7 +64,7 @@ class Job(NamedTuple):
     steps: object  # length of a window; None where nothing says it
     calibration: object  # Samples, or None
     reference: object  # kit.network.parity.Reference
-    bound: object  # largest mean difference in standard deviations, or None for the default
+    bound_factor: float  # times the bound of a quantized precision
 
 
 def main(argv):
@@ -116,8 +116,9 @@ def arguments(argv):
     p.add_argument("--validation", help="data to compare on (default: the calibration data; "
                    "standard normal windows without both)")
     p.add_argument("--scaler", help="scaler.json of record files")
-    p.add_argument("--bound", type=float, help="largest mean difference to Keras, as a part of the "
-                   "output's standard deviation (default: %s)" % ", ".join(
+    p.add_argument("--bound-factor", type=float, default=1.0, help="a quantized file may be so many "
+                   "times as far from Keras as usual: the mean difference, as a part of the "
+                   "output's standard deviation (%s)" % ", ".join(
                        "%s %g" % (precision.name, precision.bound)
                        for precision in PRECISIONS.values() if precision.name != EXACT))
     p.add_argument("--c-array", metavar="FILE.h", help="write the step form as a C header too")
@@ -159,7 +160,7 @@ def job_of(args):
 
         check_expected(args.expected, file, validation)
     return Job(args.source, network, steps or validation.given_steps, calibration,
-               Reference(file, validation), args.bound)
+               Reference(file, validation), args.bound_factor)
 
 
 def graphs_in(source):
@@ -283,7 +284,8 @@ def convert(job, form, precision):
     description = toco.description(data, form, precision, signature)
     description["source"] = os.path.basename(os.path.normpath(job.source))
     description["source_sha256"] = digest(*sources(job))
-    description["parity"] = parity.proven(data, precision, job.reference, job.bound)
+    description["parity"] = parity.proven(
+        data, precision, job.reference, job.bound_factor)
     return data, description
 
 

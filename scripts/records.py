@@ -5,7 +5,7 @@
     sh scripts/run records --shown reports/records/records.json --into docs/evaluation.md
 
 In:  HEAD, and a folder of folders. Each holds a log with labels, a CSV file or a folder of them, and
-     a params.yaml: what it says of generate, train and evaluate takes the place of HEAD's
+     a params.yaml: what it says of generate, train, convert and evaluate takes the place of HEAD's
      parameters, except for generate.source, which is the log. Everything runs in throwaway clones.
 Out: {record: {"asked": false alarms per day, "metrics": {detector: of metrics.json}}}, and tables:
      VUS-PR with baselines and floors beside it, what int8 costs, and false alarms against the rate

@@ -199,14 +199,14 @@ def test_files_are_little_more_than_their_weights(tmp_path):
 
 def test_outside_the_bound_leaves_no_file(folder, tmp_path):
     with pytest.raises(UserError, match="differs from Keras.*above the bound of .*no file"):
-        run(folder, tmp_path / "step_int8.tflite", "--bound", "1e-6",
+        run(folder, tmp_path / "step_int8.tflite", "--bound-factor", "1e-5",
             "--calibration", str(folder / "stream.npy"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_bound_of_zero_is_a_bound(folder, tmp_path):
     with pytest.raises(UserError, match="above the bound of 0"):
-        run(folder, tmp_path / "step_int8.tflite", "--bound", "0",
+        run(folder, tmp_path / "step_int8.tflite", "--bound-factor", "0",
             "--calibration", str(folder / "stream.npy"))
 
 
@@ -214,7 +214,7 @@ def test_outside_the_bound_an_older_file_stays(folder, tmp_path):
     for name in ("step_int8.tflite", "step_int8.json", "model.h"):
         (tmp_path / name).write_text("older")
     with pytest.raises(UserError, match="above the bound"):
-        run(folder, tmp_path / "step_int8.tflite", "--bound", "1e-6", "--c-array",
+        run(folder, tmp_path / "step_int8.tflite", "--bound-factor", "1e-5", "--c-array",
             str(tmp_path / "model.h"), "--calibration", str(folder / "stream.npy"))
     assert {path.read_text() for path in tmp_path.iterdir()} == {"older"}
 
@@ -223,7 +223,7 @@ def test_table_with_a_cell_outside_the_bound_is_an_error(folder, tmp_path, monke
     monkeypatch.setattr(convert, "FORMS", {"step": convert.FORMS["step"]})
     refused = ", ".join("step " + name for name in convert.PRECISIONS if name != convert.EXACT)
     with pytest.raises(UserError, match="bound, and not written: " + refused):
-        run(folder, tmp_path, "--form", "all", "--bound", "1e-9",
+        run(folder, tmp_path, "--form", "all", "--bound-factor", "1e-8",
             "--calibration", str(folder / "stream.npy"))
     assert sorted(os.listdir(str(tmp_path))) == [
         "step_float32.golden.json", "step_float32.json", "step_float32.tflite"]

@@ -17,6 +17,7 @@ WINDOWS, STREAM_SAMPLES = 400, 10000  # compared on so many
 TAIL = 4.0  # the 99th percentile's bound, in bounds of the mean; of a normal error it is 3.2 means
 LENGTHS, LENGTH_WINDOWS = (1, 7, 20, 200, 1000), 8  # where any length is right, these steps too
 GROWN = 10  # times as far spread as usual
+MOST_TIMES = 5  # the bound: further off, a file may still be of use
 ROUNDINGS = 10  # times what Keras' own rounding loses, that a float file may lose
 
 
@@ -81,7 +82,7 @@ class Reference:
         return float(np.abs(exact - expected).max())
 
 
-def proven(data, precision, reference, part_of_std=None):
+def proven(data, precision, reference, bound_factor=1.0):
     """The difference of .tflite bytes to Keras; UserError beyond the bound.
 
     It is measured in 1.15's interpreter; of a file that this refuses, in tflite-runtime.
@@ -93,7 +94,7 @@ def proven(data, precision, reference, part_of_std=None):
     found = alone([one[len(one) - len(other):]  # those that Keras has, from the first output on
                    for one, other in zip(several(found), several(expected))])
     try:
-        found = judged(found, expected, precision, part_of_std)
+        found = judged(found, expected, precision, bound_factor)
     except OutsideBound:
         if precision != EXACT:
             raise
@@ -242,15 +243,15 @@ def float_bound(measured, rounding=0.0):
     return max(usual, min(ROUNDINGS * rounding, PRECISIONS["int8"].bound * measured["output_std"]))
 
 
-def judged(found, reference, precision, part_of_std=None, rounding=0.0):
+def judged(found, reference, precision, bound_factor=1.0, rounding=0.0):
     """The distance with its bound; UserError when it is outside.
 
-    part_of_std : the bound in place of the precision's own, in standard deviations of the output;
+    bound_factor : times the precision's own bound, which is in standard deviations of the output;
     that of float32 stays as it is, and is of the maximum and of no less than 1
     rounding : as in float_bound
     """
     if isinstance(reference, list):
-        return _worst([judged(*pair, precision, part_of_std, rounding)
+        return _worst([judged(*pair, precision, bound_factor, rounding)
                        for pair in zip(found, reference)])
     if not np.isfinite(reference).all():
         raise UserError("Keras itself gives values that are not finite here: this model's states "
@@ -258,23 +259,28 @@ def judged(found, reference, precision, part_of_std=None, rounding=0.0):
     measured = distance(found, reference)
     statistic, usual = PRECISIONS[precision].bounded, PRECISIONS[precision].bound
     bound = float_bound(measured, rounding) if precision == EXACT else (
-        measured["output_std"] * (usual if part_of_std is None else part_of_std))
+        measured["output_std"] * usual * bound_factor)
     bounds = [(statistic, bound)] + [("p99_abs_diff", TAIL * bound)] * (precision != EXACT)
+    times = max(measured[key] / max(largest, 1e-30) for key, largest in bounds)
     for key, largest in bounds:
         if not measured[key] <= largest:  # NaN is outside too
             raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of "
                                "%.3g; no file was written%s" % (
-                                   precision, key, measured[key], largest, _way(precision, rounding)))
+                                   precision, key, measured[key], largest,
+                                   _way(precision, rounding, times)))
     measured.update(bound_on=statistic, bound=bound, **({"keras_rounding": rounding} if rounding else {}))
     if precision != EXACT:
         measured["p99_bound"] = TAIL * bound
     return rounded(measured)
 
 
-def _way(precision, rounding):
-    """What to do about it, or why it is so."""
-    if precision == "int8":
-        return "; int16x8 has 256 times as many steps"
+def _way(precision, rounding, times):
+    """What to do about it, or why it is so. times : the bound, so large is the difference"""
+    if precision != EXACT and times < MOST_TIMES:
+        return ("%s; --bound-factor (convert.bound_factor in params.yaml) of %.1f times what it is "
+                "allows it, and `evaluate` measures what that costs" % (
+                    "; int16x8 has 256 times as many steps" if precision == "int8" else "",
+                    np.ceil(10 * times) / 10))
     return "; the model magnifies roundings: Keras' own float32 is %.2g from float64 here" % (
         rounding) if rounding else ""
 
