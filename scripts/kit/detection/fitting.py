@@ -77,15 +77,17 @@ def fit(samples, outputs, normal, options, rate, aspects=ASPECTS, starts=(0,)):
         if aspect in aspects and (aspect == "statistic" or aspect in normal):
             detector[aspect] = fit_ladder(aspect, samples, outputs, normal, known)
     found, said = observed(detector, samples, outputs, sessions), {}
-    if "residual" in aspects:  # apart from the others, for the memory of a long record
+    if "residual" in aspects:
+        detector["residual"] = None  # its place among the keys; for memory's sake it comes last
+    detector["missing"] = {"tails": [fit_count_tail(found["missing"][:, 0])]}
+    said.update(told(detector, found, known))
+    del found
+    if "residual" in aspects:
         detector["residual"], statistics = fit_residual(
             samples, outputs, normal["centres"], options, known, sessions)
         said.update(told(detector, {"residual": statistics}, known))
-        del statistics
         detector["residual"].update(usual=said["residual"][known].mean(),
                                     lately_weight=2 / (LATELY + 1.0))
-    detector["missing"] = {"tails": [fit_count_tail(found["missing"][:, 0])]}
-    said.update(told(detector, found, known))
     detector = rounded(detector)
     scores = scored(as_arrays(detector), said, sessions)
     detector["threshold"] = rounded(bounded_threshold(scores[known], rate))
