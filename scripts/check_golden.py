@@ -11,9 +11,13 @@ Ends with status 1 where it is not. Any Python from 3.7 on, numpy, and one TFLit
 import os
 
 from kit.base.cli import UserError, parser, read_json, run
+from kit.base.expect import Each, Number, Text, Whole, expect
 from kit.runtime.golden import check
 from kit.runtime.interpreter import Model
 from kit.runtime.runtimes import RUNTIMES
+
+GOLDEN = {"form": Text, "type": Text, "inputs": list, "outputs": list, "states": list,
+          "within": Each(Number(low=0)), "crc32": Whole(low=0)}
 
 
 def main(argv):
@@ -21,9 +25,7 @@ def main(argv):
     path = args.golden or os.path.splitext(args.model)[0] + ".golden.json"
     model = Model(args.model, args.runtime)
     expected = read_json(path)
-    missing = {"form", "type", "inputs", "outputs", "states", "within", "crc32"} - set(expected)
-    if missing:
-        raise UserError("%s: not a golden stream: it has no %s" % (path, sorted(missing)[0]))
+    expect(expected, GOLDEN, path)
     found = check(model, expected)
     apart = ", ".join("%s %.2g" % (key, value) for key, value in found.items()
                       if isinstance(value, float))

@@ -16,6 +16,7 @@ What is fitted is fitted on the train and validation parts; the test part is onl
 """
 import os
 import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from kit.base.params import load_params
 from kit.base.processes import Processes
 from kit.detection import baselines, certificate, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all
+from kit.record.kept import Kept, shelf
 from kit.record.records import interval_s, labels, read_events, read_record
 from kit.record.stretches import hold_last, runs
 from kit.record.timeline import DAY_S, iso
@@ -57,12 +59,7 @@ def model_paths(keras, frozen, folder):
     return dict(paths, **found)
 
 
-def sessions(part, bounds):
-    """The rows of each session of a part (n, ...); as often None for no part."""
-    return [None if part is None else part[start:stop] for start, stop in bounds]
-
-
-def simple_detectors(train, parts, bounds, window, params):
+def simple_detectors(train, parts, bounds, window, params, kept_in):
     """{name: ([output per part], aspects)} of the simple detectors.
 
     train : (rows, bounds of its sessions); bounds : of each part's sessions
@@ -70,8 +67,8 @@ def simple_detectors(train, parts, bounds, window, params):
     found = {}
     for name, baseline in baselines.BASELINES.items():
         fitted = baseline.fit(train[0], window, params, train[1])
-        found[name] = [np.concatenate([baseline.output(fitted, session, window)
-                                       for session in sessions(part, ranges)])
+        found[name] = [kept_in.put(np.concatenate([baseline.output(fitted, part[start:stop], window)
+                                                   for start, stop in ranges]))
                        for part, ranges in zip(parts, bounds)], baseline.aspects
     return found
 
@@ -93,32 +90,49 @@ class Task(NamedTuple):
     """What a process needs to fit one detector and score with it."""
 
     name: str
-    samples: list  # (n, C) per part: validation, test
+    samples: list  # Kept (n, C) per part: validation, test
     bounds: list  # row ranges of the sessions per part
-    outputs: list  # (n, C) forecasts or (n, 1) statistics per part, or None
+    outputs: list  # Kept (n, C) forecasts or (n, 1) statistics per part, or None
     aspects: tuple  # of evidence
     normal: dict  # of `fitting.fit_normal`
     options: dict
     rate: float  # wanted false alarms per sample
+    scores: Kept  # of the test part, to be written
 
 
 def detect(task):
-    """(name, detector fitted on the validation part, scores of the test part)."""
+    """The detector fitted on the validation part; writes its scores of the test part."""
     starts = [start for start, _ in task.bounds[0]]
-    detector, _ = fitting.fit(task.samples[0], task.outputs[0], task.normal, task.options,
-                              task.rate, task.aspects, starts)
-    return task.name, detector, np.concatenate([
-        score(detector, *pair) for pair in zip(sessions(task.samples[1], task.bounds[1]),
-                                               sessions(task.outputs[1], task.bounds[1]))])
+    detector, _ = fitting.fit(task.samples[0][:], rows_of(task.outputs[0], slice(None)), task.normal,
+                              task.options, task.rate, task.aspects, starts)
+    for first, end in task.bounds[1]:
+        scorer = scores.Scorer(detector)
+        for start in range(first, end, BLOCK):  # the scorer goes on where it stopped
+            rows = slice(start, min(start + BLOCK, end))
+            task.scores[rows] = scorer.update(task.samples[1][rows], rows_of(task.outputs[1], rows))
+    return detector
 
 
-def score(detector, samples, outputs):
-    """Scores (n,) of a whole session, block by block: the scorer goes on where it stopped."""
-    scorer, starts = scores.Scorer(detector), range(0, len(samples), BLOCK)
-    return np.concatenate([
-        scorer.update(samples[start:start + BLOCK],
-                      None if outputs is None else outputs[start:start + BLOCK])
-        for start in starts])
+def rows_of(part, rows):
+    return None if part is None else part[rows]
+
+
+class Results(Mapping):
+    """{detector: (scores, alarms) of the test part}, read when they are asked for."""
+
+    def __init__(self, found):
+        self._found = found  # {name: (detector, Kept scores)}
+
+    def __getitem__(self, name):
+        detector, kept = self._found[name]
+        test_scores = kept[:]
+        return test_scores, test_scores >= detector["threshold"]
+
+    def __iter__(self):
+        return iter(self._found)
+
+    def __len__(self):
+        return len(self._found)
 
 
 def one_liners(parts, channels, marks, rate):
@@ -126,13 +140,13 @@ def one_liners(parts, channels, marks, rate):
 
     An oracle's choice, in the one-liners' favour: they are there to fail.
     """
-    validation, test = (baselines.one_liners(part) for part in parts)
+    validation, test = (baselines.one_liners(part[:]) for part in parts)
     sides = [channel + side for side in (" above", " below", " away") for channel in channels]
     found = {}
-    for name, columns in test.items():
-        best = int(np.argmax([metrics.auc_pr(marks, column) for column in columns.T]))
-        threshold = fitting.bounded_threshold(validation[name][:, best], rate)
-        found[name] = {"column": sides[best], "threshold": threshold}, columns[:, best]
+    for name, column in test.items():
+        best = int(np.argmax([metrics.auc_pr(marks, column(number)) for number in range(len(sides))]))
+        threshold = fitting.bounded_threshold(validation[name](best), rate)
+        found[name] = {"column": sides[best], "threshold": threshold}, column(best)
     return found
 
 
@@ -212,14 +226,29 @@ def forecast_errors(samples, forecasts):
 
 def parity(outputs, results, name):
     """Forecasts (standard deviations) and decisions of a model file against Keras."""
-    found, reference = (np.concatenate(outputs[key]) for key in (name, "keras"))
-    known = ~np.isnan(found + reference)
-    difference = np.abs(found[known].astype(float) - reference[known])
-    return dict({"forecast_mean_abs_diff": difference.mean(),
-                 "forecast_max_abs_diff": difference.max(),
-                 "output_std": found[known].astype(float).std()},
+    pairs = [(part, reference, slice(start, start + BLOCK))
+             for part, reference in zip(outputs[name], outputs["keras"])
+             for start in range(0, len(part), BLOCK)]
+    count, total, summed, largest = 0, 0.0, 0.0, 0.0
+    for part, reference, rows in pairs:
+        found, difference = known_pair(part[rows], reference[rows])
+        count, total, summed = count + len(found), total + difference.sum(), summed + found.sum()
+        largest = max(largest, difference.max(initial=0))
+    mean = summed / count
+    squares = sum(np.square(known_pair(part[rows], reference[rows])[0] - mean).sum()
+                  for part, reference, rows in pairs)
+    return dict({"forecast_mean_abs_diff": total / count,
+                 "forecast_max_abs_diff": largest,
+                 "output_std": np.sqrt(squares / count)},
                 **compare(results[name], results["keras"]),
                 **certificate.changes(results[name][1], results["keras"][1]))
+
+
+def known_pair(found, reference):
+    """(values (m,) where both are known, their absolute difference), in float64."""
+    known = ~np.isnan(found + reference)
+    found = found[known].astype(float)
+    return found, np.abs(found - reference[known])
 
 
 def quantization_costs(results, table):
@@ -352,49 +381,74 @@ def main(argv):
     params = load_params(args.params)["evaluate"]
     paths = model_paths(args.keras, args.frozen, args.tflite)
     window = read_json(os.path.splitext(args.frozen)[0] + ".json")["inputs"][0]["shape"][1]
-    scaler, test = read_scaler(args.scaler), read_record(args.test)
-    records = [read_record(args.validation), test]
-    check_normal(records[0], window, args.validation, params["false_alarms_per_day"])
-    events = read_labels(args.events, len(test.values))
-    filled = [model_input(record, scaler, path)
-              for record, path in zip(records, (args.validation, args.test))]
-    parts = [scaler.standardise(record.values) for record in records]
-    bounds = [record.bounds for record in records]
-    record = read_record(args.train)
-    train = scaler.standardise(record.values), record.bounds
-    rate = params["false_alarms_per_day"] * interval_s(test) / DAY_S
+    with shelf() as kept_in:
+        report(args, params, *judged(args, params, paths, window, kept_in))
 
-    normal = fitting.fit_normal(train[0], filled[0], params)
+
+def judged(args, params, paths, window, kept_in):
+    """(test record without values, events, marks, errors, outputs, found) of every detector.
+
+    errors : {model: of `forecast_errors` on the validation part}
+    outputs : {model: [Kept forecasts per part]}
+    found : {detector: (what was fitted, Kept scores of the test part)}
+    """
+    scaler, test = read_scaler(args.scaler), read_record(args.test)
+    validation = read_record(args.validation)
+    check_normal(validation, window, args.validation, params["false_alarms_per_day"])
+    events = read_labels(args.events, len(test.values))
+    bounds, seconds = [validation.bounds, test.bounds], interval_s(test)
+    filled = [kept_in.put(model_input(record, scaler, path))
+              for record, path in ((validation, args.validation), (test, args.test))]
+    parts = [standardised(record, scaler, kept_in) for record in (validation, test)]
+    test, validation = test._replace(values=None), None
+    record = read_record(args.train)
+    train, record = (standardised(record, scaler, kept_in)[:], record.bounds), None
+    rate = params["false_alarms_per_day"] * seconds / DAY_S
+
     with Processes() as pool:
-        forecasts = forecast_all(pool, list(paths.values()), filled, window, bounds)
-        outputs = {name: forecasts[path] for name, path in paths.items()}
-        judged = {name: (outputs[name], fitting.ASPECTS) for name in paths}
-        simple = simple_detectors(train, parts, bounds, window, params)
-        judged.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
-        judged.update(simple)
-        tasks = [Task(name, parts, bounds, output, aspects, normal, params, rate)
-                 for name, (output, aspects) in judged.items()]
+        forecasts = forecast_all(pool, list(paths.values()), filled, window, kept_in, bounds)
+    outputs = {name: forecasts[path] for name, path in paths.items()}
+    normal = fitting.fit_normal(train[0], filled[0][:], params)
+    detectors = {name: (outputs[name], fitting.ASPECTS) for name in paths}
+    simple = simple_detectors(train, parts, bounds, window, params, kept_in)
+    detectors.update(evidence_apart(outputs["keras"], simple["linear_forecaster"][0], normal))
+    detectors.update(simple)
+    tasks = [Task(name, parts, bounds, output, aspects, normal, params, rate,
+                  kept_in.new((len(parts[1]),), float))
+             for name, (output, aspects) in detectors.items()]
+    with Processes() as pool:  # others, for the memory that a runtime keeps
         done = progress(pool.map(detect, tasks, lambda task: "detector " + task.name),
                         "detectors", total=len(tasks))
-        found = {name: (detector, test_scores) for name, detector, test_scores in done}
-    marks = None if events is None else labels(events, len(test.values))
-    if marks is not None:
-        found.update(one_liners(parts, scaler.channels, marks, rate))
-    found.update(floors([len(part) for part in parts], params["seed"], rate))
+        found = {task.name: (detector, task.scores) for task, detector in zip(tasks, done)}
+    marks, others = None, {}
+    if events is not None:
+        marks = labels(events, len(test.time))
+        others = one_liners(parts, scaler.channels, marks, rate)
+    others.update(floors([len(part) for part in parts], params["seed"], rate))
+    found.update({name: (detector, kept_in.put(test_scores))
+                  for name, (detector, test_scores) in others.items()})
     for detector, _ in found.values():  # what detect needs to know beside
-        detector.update(warm_up_samples=window, interval_s=interval_s(test))
-    errors = {name: forecast_errors(parts[0], outputs[name][0]) for name in paths}
-    report(args, params, test, events, marks, errors, outputs, found)
+        detector.update(warm_up_samples=window, interval_s=seconds)
+    errors = {name: forecast_errors(parts[0][:], outputs[name][0][:]) for name in paths}
+    return test, events, marks, errors, outputs, found
+
+
+def standardised(record, scaler, kept_in):
+    """A record's samples (n, C) float32 in standard deviations, Kept."""
+    found = kept_in.new(record.values.shape)
+    for start in range(0, len(found), BLOCK):
+        rows = slice(start, start + BLOCK)
+        found[rows] = scaler.standardise(record.values[rows])
+    return found
 
 
 def report(args, params, test, events, marks, errors, outputs, found):
     """Compute what is said about the detectors, and write it."""
     detectors = {name: detector for name, (detector, _) in found.items()}
-    results = {name: (test_scores, test_scores >= detectors[name]["threshold"])
-               for name, (_, test_scores) in found.items()}
+    results = Results(found)
     seconds, tail = interval_s(test), params["tail_samples"]
-    table = {name: dict(summary(*result, events, seconds, params), **errors.get(name, {}))
-             for name, result in progress(results.items(), "metrics")}
+    table = {name: dict(summary(*results[name], events, seconds, params), **errors.get(name, {}))
+             for name in progress(results, "metrics")}
     written = {
         "headline.json": json_text(plain(headline_figures(table))),
         "metrics.json": json_text(plain(table)),

@@ -19,6 +19,7 @@ PAGES = [os.path.join(ROOT, "README.md")] + sorted(glob.glob(os.path.join(ROOT, 
 ELSEWHERE = {
     "make all": ".ci/run, in a clone", "make test": ".ci/run", "make runtimes": ".ci/run",
     "sh scripts/run test tests/f": "make test",  # faults, fuzz
+    "sh scripts/run stage_cost": "test_stage_cost.py",
     "make bench": "test_bench.py has its parts", "make soak": "test_endurance.py has a short one",
     "make firmware-report": "test_firmware_report.py has it of small files",
     "make sign": "test_sign.py", "make verify FILE=step_int8.tflite KEYS": "test_sign.py",

@@ -3,10 +3,12 @@ import ast
 import glob
 import os
 import re
+import subprocess
 
 import pytest
 import yaml
 
+from browser import CHROMIUM, browse
 from conftest import ROOT
 from kit.base.params import load_params
 from kit.rebuild.stages import expand, load_pipeline, path_of
@@ -160,3 +162,43 @@ def test_scripts_never_import_each_other():
                 modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [
                     alias.name for alias in node.names]
                 assert not {module + ".py" for module in modules} & set(scripts), name
+
+
+def test_the_page_of_plots_needs_no_network():
+    """DVC's own page gets Vega from another server; in ours it stands, ready to be filled."""
+    with open(os.path.join(ROOT, ".dvc", "config")) as file:
+        name, = re.findall(r"^\s*html_template = (\S+)$", file.read(), re.M)
+    with open(os.path.join(ROOT, ".dvc", name), encoding="utf-8") as file:
+        page = file.read()
+    assert "{plot_divs}" in page and "{scripts}" not in page
+    assert not re.search(r"<(script|link)\s[^>]*=", page)
+    for library in ("vega 5.", "vega-lite 5.", "vega-embed 6."):
+        assert "<!-- %s" % library in page
+
+
+PLOT = """
+import sys
+from dvc_render.html import render_html
+from dvc_render.vega import VegaRenderer
+
+rows = [{"x": x, "y": x * x, "rev": "HEAD"} for x in range(5)]
+plot = VegaRenderer(rows, "squares", x="x", y="y", template="linear", title="squares")
+render_html([plot], *sys.argv[1:])
+"""
+
+
+def plotted(*arguments):
+    """DVC's page of one plot, in DVC's own frame or in the one that is given; its path."""
+    subprocess.check_call([os.path.join(ROOT, ".venv-dvc", "bin", "python"), "-c", PLOT]
+                          + [str(argument) for argument in arguments])
+    return arguments[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium found (Debian: apt-get install chromium)")
+def test_a_browser_draws_the_page_of_plots_without_a_request(tmp_path):
+    frame = os.path.join(ROOT, ".dvc", "page.html")
+    shown, _, requests = browse(plotted(tmp_path / "ours.html", frame), tmp_path)
+    assert "<canvas" in shown and requests == []
+    shown, _, requests = browse(plotted(tmp_path / "dvcs.html"), tmp_path)
+    assert "<canvas" not in shown and len(requests) == 3

@@ -292,10 +292,9 @@ def test_a_worker_that_dies_is_one_sentence_with_its_file(case, monkeypatch):
     assert not os.path.exists(case.path("dead"))
 
 
-def killed_on_step(piece):
-    if piece[5][0] == "step":
+def killed_on_step(work):
+    if work[0].form == "step":
         os.kill(os.getpid(), signal.SIGKILL)
-    return np.zeros((piece[3] - piece[2], 2), np.float32)
 
 
 @pytest.mark.slow

@@ -46,6 +46,22 @@ def test_rolling_z_of_a_long_record_is_that_of_its_end():
     np.testing.assert_allclose(found, baselines.rolling_z(samples[-1100:], 50)[-1000:], rtol=1e-6)
 
 
+def test_a_record_in_blocks_is_the_whole_record(monkeypatch):
+    samples = np.random.default_rng(7).standard_normal((300, 2)).astype(np.float32)
+    samples[::17] = np.nan
+    forest = baselines.fit_isolation_forest(samples, 5, 7)
+    axes = baselines.fit_pca(samples, 0.9)
+
+    def outputs():
+        return [baselines.rolling_z(samples, 20), baselines.pca_residual(samples, axes),
+                baselines.isolation(forest, samples)]
+
+    whole = outputs()
+    monkeypatch.setattr(baselines, "BLOCK", 13)  # shorter than the window
+    for found, expected in zip(outputs(), whole):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_windows_of_a_long_record_are_not_all_held_at_once():
     samples = np.random.default_rng(6).standard_normal((10 ** 6, 2)).astype(np.float32)
     tracemalloc.start()
@@ -101,9 +117,10 @@ def test_isolation_forest_finds_a_jump_and_is_the_same_each_time():
 
 def test_one_liners_worked():
     samples = np.array([[1.0, 2.0], [-3.0, 2.0]])
-    found = baselines.one_liners(samples)
-    assert found["channel_threshold"].tolist() == [[1, 2, -1, -2, 1, 2], [-3, 2, 3, -2, 3, 2]]
-    assert found["difference_threshold"].tolist() == [[0] * 6, [-4, 0, 4, 0, 4, 0]]
+    found = {name: np.transpose([column(number) for number in range(6)]).tolist()
+             for name, column in baselines.one_liners(samples).items()}
+    assert found["channel_threshold"] == [[1, 2, -1, -2, 1, 2], [-3, 2, 3, -2, 3, 2]]
+    assert found["difference_threshold"] == [[0] * 6, [-4, 0, 4, 0, 4, 0]]
 
 
 def test_floors():

@@ -1,4 +1,5 @@
 """Fitting: spreads, covariances, tails and thresholds, against what is known of drawn records."""
+import functools
 import json
 
 import numpy as np
@@ -150,6 +151,27 @@ def test_a_channel_that_is_missing_in_all_folds_but_one():
 def test_fit_is_the_same_each_time():
     first, second = (fitted(*toy(1000, 21)) for _ in range(2))
     assert json.dumps(first) == json.dumps(second)
+
+
+def test_a_record_in_blocks_is_fitted_as_the_whole_of_it(monkeypatch):
+    samples, forecasts = toy(900, 36, missing=0.05)
+    fit = functools.partial(fitting.fit, samples, forecasts, normal_of(samples, regimes=3), OPTIONS, 0.01,
+                            starts=[0, 400, 403])
+    whole, found = fit()
+    monkeypatch.setattr(fitting, "BLOCK", 11)
+    detector, again = fit()
+    assert json.dumps(detector) == json.dumps(whole)
+    assert (found == again).all()
+
+
+def test_a_long_record_is_fitted_on_some_of_its_samples(monkeypatch):
+    samples, forecasts = toy(4000, 37)
+    normal = normal_of(samples)
+    whole, _ = fitting.fit(samples, forecasts, normal, OPTIONS, 0.001)
+    monkeypatch.setattr(fitting, "AT_MOST_KNOWN", 1000)
+    some, _ = fitting.fit(samples, forecasts, normal, OPTIONS, 0.001)
+    assert some["residual"]["location"] != whole["residual"]["location"]
+    assert some["threshold"] == pytest.approx(whole["threshold"], rel=0.1)
 
 
 def test_short_records_can_be_fitted():

@@ -4,22 +4,22 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.detection import forecasts
+from kit.record.kept import shelf
 
 
 @pytest.mark.parametrize("form", [("window", 7), ("keras", None), ("step", None)])
 def test_pieces_cover_every_sample_after_the_first_window_once(form):
-    parts = [np.zeros((n, 2), np.float32) for n in (20, 9100)]
     bounds = [[(0, 20)], [(0, 4200), (4200, 4205), (4205, 9100)]]
-    work = list(forecasts.pieces("x", form, parts, 10, bounds))
+    work = list(forecasts.pieces("x", form, 10, bounds))
     steps = form[1] or 10
     for number, ranges in enumerate(bounds):
-        rows = np.concatenate([np.arange(start, stop) for _, index, start, stop, _, _ in work
-                               if index == number])
+        rows = np.concatenate([np.arange(piece.start, piece.stop) for piece in work
+                               if piece.part == number])
         assert rows.tolist() == [row for a, b in ranges for row in range(a + steps, b)]
-    for _, _, start, stop, samples, _ in work:
-        assert len(samples) == stop - start + steps
+    for piece in work:
+        assert piece.steps == steps
         if form[0] == "step":
-            assert start - steps in (0, 4205), "a stream begins with its session"
+            assert piece.start - steps in (0, 4205), "a stream begins with its session"
 
 
 class Sums:
@@ -51,6 +51,14 @@ class Here:
         return [function(item) for item in items]
 
 
+def forecast_all(paths, parts, steps, bounds=None):
+    """What `forecasts.forecast_all` keeps, in memory."""
+    with shelf() as kept_in:
+        found = forecasts.forecast_all(Here, paths, [kept_in.put(part) for part in parts], steps, kept_in,
+                                       bounds)
+        return {path: [kept[:] for kept in several] for path, several in found.items()}
+
+
 @pytest.fixture
 def models(monkeypatch):
     """Files by their names: keras.h5, frozen.pb, window.tflite of 4 samples and step.tflite."""
@@ -59,13 +67,14 @@ def models(monkeypatch):
     monkeypatch.setattr(forecasts, "loaded", lambda path, kind: known.setdefault(path, Sums(kind)))
     monkeypatch.setattr(forecasts, "BLOCK", 5)
     monkeypatch.setattr(forecasts, "BATCH", 2)
+    monkeypatch.setattr(forecasts, "STREAMED", 5)
     return ["keras.h5", "frozen.pb", "window.tflite", "step.tflite"]
 
 
 def test_each_sample_is_forecast_from_those_before_it_in_its_session(models):
     parts = [np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32) for n in (13, 30)]
     bounds = [[(0, 13)], [(0, 12), (12, 14), (14, 30)]]
-    found = forecasts.forecast_all(Here, models, parts, 3, bounds)
+    found = forecast_all(models, parts, 3, bounds)
     for path, steps in zip(models, (3, 3, 4, 3)):
         for part, ranges, forecast in zip(parts, bounds, found[path]):
             expected = np.full(part.shape, np.nan)
@@ -79,14 +88,14 @@ def test_each_sample_is_forecast_from_those_before_it_in_its_session(models):
 
 def test_one_session_is_the_whole_part_where_no_other_is_said(models):
     part = np.ones((9, 2), np.float32)
-    (found,) = forecasts.forecast_all(Here, ["keras.h5"], [part], 3)["keras.h5"]
+    (found,) = forecast_all(["keras.h5"], [part], 3)["keras.h5"]
     assert np.isnan(found[:3]).all() and (found[3:] == 3).all()
 
 
 def test_a_file_that_forecasts_other_channels_is_named(models, monkeypatch):
     monkeypatch.setattr(Sums, "predict", lambda self, windows: windows.sum(1)[:, :1])
     with pytest.raises(UserError, match=r"window.tflite gives \(1,\) per window; .* the 2 channels"):
-        forecasts.forecast_all(Here, ["window.tflite"], [np.ones((9, 2), np.float32)], 3)
+        forecast_all(["window.tflite"], [np.ones((9, 2), np.float32)], 3)
 
 
 @pytest.mark.parametrize("path, form", [
@@ -110,7 +119,7 @@ def test_a_frozen_graph_and_its_keras_file_forecast_alike(tmp_path):
 
     h5 = save_forecaster(tmp_path / "model.h5")
     freeze.main([h5, "--form", "window", "--window-steps", str(STEPS), "--out", str(tmp_path)])
-    found = forecasts.forecast_all(Here, [h5, str(tmp_path / "window.pb")], [walk(700)], STEPS)
+    found = forecast_all([h5, str(tmp_path / "window.pb")], [walk(700)], STEPS)
     by_keras, by_graph = (parts[0] for parts in found.values())
     assert by_keras.shape == (700, CHANNELS) and by_keras[STEPS:].std() > 0.1
     np.testing.assert_allclose(by_graph[STEPS:], by_keras[STEPS:], atol=1e-5)

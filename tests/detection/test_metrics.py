@@ -88,6 +88,14 @@ def test_affiliation_by_hand():
     assert metrics.affiliation_precision_floor(labels) == pytest.approx(0.52)
 
 
+def test_affiliation_in_blocks_is_that_of_all_rows(monkeypatch):
+    rng = np.random.default_rng(1)
+    labels, alarms = rng.random((2, 300)) < [[0.1], [0.6]]
+    whole = metrics.affiliation(labels, alarms)
+    monkeypatch.setattr(metrics, "BLOCK", 7)
+    assert metrics.affiliation(labels, alarms) == whole
+
+
 def test_affiliation_of_the_example_of_the_paper():
     """Minutes of ahstat/affiliation-metrics-py's test_paper: second event .672222, .944444."""
     labels, alarms = np.zeros(180, bool), np.zeros(180, bool)

@@ -11,9 +11,14 @@ import zipfile
 import numpy as np
 import pandas as pd
 
+import keras_files
+from kit.detection import fitting
+from kit.record.stretches import hold_last
 from kit.runtime import flatbuffer
+from kit.runtime.golden import golden_stream
+from kit.runtime.interpreter import Model
 from runtime.sound import sound_model
-from toy import fitted, toy
+from toy import OPTIONS, fitted, toy
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -44,6 +49,24 @@ def write_log_files():
             archive.writestr(zipfile.ZipInfo("log.csv"), file.read())
 
 
+def write_plant(steps):
+    """What whole scripts read: a log of seven channels, and all that `detect` needs for it."""
+    rng = np.random.Generator(np.random.PCG64(3))
+    values = rng.normal(0, 1, (600, 7)).cumsum(axis=0).round(2)
+    names = ["c%d" % number for number in range(7)]
+    write("plant.csv", "time,%s\n" % ",".join(names) + "".join(
+        "2021-03-01T00:%02d:00Z,%s\n" % (row, ",".join(map(str, values[row]))) for row in range(40)))
+    mean, std = values.mean(axis=0), values.std(axis=0)
+    write("plant_scaler.json", json.dumps({"channels": names, "mean": list(mean), "std": list(std)}))
+    samples = (values - mean) / std
+    normal = fitting.fit_normal(samples, hold_last(samples), OPTIONS)
+    detector, _ = fitting.fit(samples, np.roll(samples, 1, axis=0), normal, OPTIONS, 0.001)
+    write("plant_detectors.json", json.dumps({"step_int8": dict(
+        detector, warm_up_samples=10, interval_s=60.0)}))
+    golden = golden_stream(Model(steps, "tflite_runtime"), "int8", samples[:30])
+    write("step_int8.golden.json", json.dumps(golden))
+
+
 def main(models):
     os.makedirs(CORPUS, exist_ok=True)
     data = flatbuffer.write(sound_model())
@@ -71,8 +94,14 @@ def main(models):
     write_log_files()
     for name, shape in (("stream.npy", (12, 2)), ("windows.npy", (3, 4, 2))):
         np.save(os.path.join(CORPUS, name), np.arange(24, dtype=np.float32).reshape(shape))
-    end = [{"name": "sample", "shape": [1, 7], "type": "float32"}]
-    write("step.json", json.dumps({"form": "step", "inputs": end, "outputs": end}))
+    write_plant(os.path.join(CORPUS, "step_int8.tflite"))
+    with open(os.path.join(models, "..", "freeze", "step.json")) as file:
+        write("step.json", file.read())
+    layers = [keras_files.lstm(), keras_files.dense()]
+    keras_files.write(os.path.join(CORPUS, "weights.h5"), layers)
+    for name, model in (("sequential", {"class_name": "Sequential", "config": {"layers": layers}}),
+                        ("functional", keras_files.functional([[["in", 0, 0, {}]]]))):
+        write(name + ".json", json.dumps(dict(model, keras_version="2.2.4-tf")))
     write("dvc.lock", "schema: '2.0'\nstages:\n  train:\n    cmd: sh scripts/run train\n    outs:\n"
           "    - path: models/train/scaler.json\n      hash: md5\n"
           "      md5: 47b30f3f13722171e3fa77de7fe5e551\n      size: 66002\n")

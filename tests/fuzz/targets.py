@@ -2,17 +2,28 @@
 
 A target returns what it read or raises UserError; anything else is a finding.
 """
+import contextlib
+import functools
 import os
+import shutil
 
 import numpy as np
 
 from conftest import ROOT
+import check_golden
 import convert
+import detect
+import examine
 import intact
+import look
 import results
 from kit.base.params import load_params
 from kit.detection.fitted import read_detector
 from kit.detection.stream import StreamDetector
+from kit.firmware import source
+from kit.firmware.graph import read_step
+from kit.network.description import read_network
+from kit.network.files import keras_file
 from kit.page.inputs import OBJECTS, read_object, read_table
 from kit.record.logs import open_log, text_log
 from kit.record.records import read_events
@@ -113,6 +124,43 @@ def signature(data, folder):
     return convert.signature_of(os.path.join(folder, "step.pb"))
 
 
+def architecture(data, folder):
+    """A model's layers, beside weights that are sound and read once: HDF5 is a process of its own."""
+    path, holder = put(folder, "model.json", data), os.path.join(CORPUS, "weights.h5")
+    model = keras_file._model(keras_file._stored(path), path, weights(holder), holder, {})
+    return read_network(keras_file.KerasFile(path, *model, (path, holder)))
+
+
+weights = functools.lru_cache()(keras_file._stored)
+
+
+def c_source(data, folder):
+    """The C of a step file; what it says of the file is damaged where the verifier saw nothing."""
+    verifier.checked(data)
+    step = read_step(data, "a.tflite")
+    scaler, detector = (os.path.join(CORPUS, "plant_%s.json" % name)
+                        for name in ("scaler", "detectors"))
+    return source.sources(step, read_scaler(scaler), read_detector(detector, "step_int8", 7),
+                          {"title": "A", "sources": []}, "a", "tflite")
+
+
+def script(main, damaged, *words):
+    """A whole script on files of the corpus, one of them damaged; a word with a dot is a file."""
+    def target(data, folder):
+        names = [word for word in words if "." in word]
+        for name in names:
+            shutil.copy(os.path.join(CORPUS, name), folder)
+        put(folder, damaged, data)
+        with open(os.devnull, "w", errors="surrogateescape") as nothing, \
+                contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+            main([os.path.join(folder, word) if word in names else word for word in words])
+    return target, corpus(damaged)
+
+
+DETECT = ("--log", "plant.csv", "--model", "step_int8.tflite", "--scaler", "plant_scaler.json",
+          "--detector", "plant_detectors.json")
+
+
 def lock(data, folder):
     return intact.locked(put(folder, "dvc.lock", data))
 
@@ -148,6 +196,18 @@ TARGETS = {
     "windows": (windows, corpus("stream.npy", "windows.npy")),
     "signature": (signature, corpus("step.json")),
     "lock": (lock, corpus("dvc.lock")),
+    "architecture": (architecture, corpus("sequential.json", "functional.json")),
+    "c_source": (c_source, corpus("step_int8.tflite")),
+    "script_examine": script(examine.main, "step_int8.tflite", "step_int8.tflite"),
+    "script_results": script(results.main, "metrics.json", "metrics.json", "--lock", "no_lock"),
+    "script_look": script(look.main, "plant.csv", "plant.csv"),
+    "script_check_golden": script(
+        check_golden.main, "step_int8.golden.json", "step_int8.tflite", "--golden",
+        "step_int8.golden.json", "--runtime", "tflite_runtime"),
+    "script_detect_log": script(detect.main, "plant.csv", *DETECT),
+    "script_detect_detector": script(detect.main, "plant_detectors.json", *DETECT),
+    "script_detect_scaler": script(detect.main, "plant_scaler.json", *DETECT),
+    "script_detect_model": script(detect.main, "step_int8.tflite", *DETECT),
 }
 
 

@@ -1,11 +1,13 @@
 """Logs that are tables already, Parquet, .xlsx and .npy: every float back, damage in one sentence."""
 import datetime
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
+from conftest import ROOT
 from kit.base.cli import UserError
 from kit.record import tables
 from kit.record.logs import open_log
@@ -141,6 +143,17 @@ def test_an_empty_row_within_a_workbook_and_one_without_names_are_refused(tmp_pa
         book.save(path)
         with pytest.raises(UserError, match=words):
             list(tables.read_table(path).columns())
+
+
+def test_a_parquet_file_that_its_library_dies_of_is_one_sentence(tmp_path):
+    """pyarrow 12 ended its process: a page says more levels than there are (found by fuzzing)."""
+    with open(os.path.join(ROOT, "tests", "fuzz", "corpus", "log.parquet"), "rb") as file:
+        data = bytearray(file.read())
+    assert data[728] == 0x28
+    data[728] = 0x20
+    (tmp_path / "log.parquet").write_bytes(data)
+    with pytest.raises(UserError, match="log.parquet.*damaged"):
+        table_of(tmp_path / "log.parquet")
 
 
 def test_columns_of_a_parquet_file_by_their_types(tmp_path):

@@ -81,3 +81,17 @@ def test_the_script_says_how_far_apart(folder, tmp_path, capsys):
     (tmp_path / "other.json").write_text(json.dumps(stream))
     with pytest.raises(UserError, match="max_counts .* more than"):
         script.main([str(folder / "step_int8.tflite"), "--golden", str(tmp_path / "other.json")])
+
+
+@pytest.mark.parametrize("damage, why", [
+    ({"inputs": [[None]]}, "its inputs are not numbers of type int8"),
+    ({"outputs": [["a"]]}, "its outputs are not numbers of type int8"),
+    ({"states": [[[300]]]}, "its states are not numbers of type int8"),
+    ({"inputs": [[1, 2], [3]]}, "inputs are not numbers"),
+    ({"type": "object"}, "of another file"),
+    ({"crc32": -1}, "crc32 is -1; a whole number at least 0 is needed"),
+    ({"within": 3}, "within is 3; an object is needed")])
+def test_a_damaged_golden_stream_is_one_sentence(folder, tmp_path, damage, why):
+    (tmp_path / "other.json").write_text(json.dumps(dict(expected(folder, "step_int8"), **damage)))
+    with pytest.raises(UserError, match=why):
+        script.main([str(folder / "step_int8.tflite"), "--golden", str(tmp_path / "other.json")])

@@ -4,6 +4,7 @@ Each takes standardised samples (n, C), NaN where missing, and gives a forecast 
 (n, 1) for `scores.Scorer`, which then smooths and thresholds it as it does for a model. What is
 fitted is fitted on normal data. Missing samples hold the last value.
 """
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -11,21 +12,28 @@ import numpy as np
 from kit.record.stretches import hold_last
 from kit.record.windows import windows_and_next
 
-BLOCK = 1 << 16  # windows in memory at once, and at most so many to fit on
+BLOCK = 1 << 16  # windows or samples in memory at once, and at most so many to fit on
 
 
 def rolling_z(samples, window):
     """Largest |z| of each sample against the `window` samples before it, (n, 1)."""
+    found = np.full((len(samples), 1), np.nan)
+    before = np.zeros((2, 1, samples.shape[1]))  # sums and squares up to the rows before a block
     filled = hold_last(samples)
-    # in float64: float32 loses the variance among the squares of a long record
-    sums = np.cumsum(np.pad(filled, ((1, 0), (0, 0))), axis=0, dtype=float)  # (n + 1, C)
-    squares = np.cumsum(np.pad(filled ** 2, ((1, 0), (0, 0))), axis=0, dtype=float)
-    mean = (sums[window:-1] - sums[:-window - 1]) / window  # of samples t - window .. t - 1
-    variance = (squares[window:-1] - squares[:-window - 1]) / window - mean ** 2
-    z = np.full(filled.shape, np.nan)
-    # a flat stretch has no variance of its own: a hundredth of the channel's is the least
-    z[window:] = (filled[window:] - mean) / np.sqrt(np.maximum(variance, 1e-4))
-    return np.abs(z).max(axis=1, keepdims=True)
+    for start in range(0, len(filled), BLOCK):
+        block = filled[start:start + BLOCK]
+        # in float64: float32 loses the variance among the squares of a long record
+        sums, squares = (np.concatenate([known[:-1], np.cumsum(
+            np.concatenate([known[-1:], values]), axis=0, dtype=float)])
+            for known, values in zip(before, (block, block ** 2)))
+        before = np.stack([sums[-window - 1:], squares[-window - 1:]])
+        mean = (sums[window:-1] - sums[:-window - 1]) / window  # of samples t - window .. t - 1
+        variance = (squares[window:-1] - squares[:-window - 1]) / window - mean ** 2
+        # a flat stretch has no variance of its own: a hundredth of the channel's is the least
+        z = (block[len(block) - len(mean):] - mean) / np.sqrt(np.maximum(variance, 1e-4))
+        rows = slice(start + len(block) - len(mean), start + len(block))
+        found[rows] = np.abs(z).max(axis=1, keepdims=True)
+    return found
 
 
 def global_max_z(samples):
@@ -48,8 +56,8 @@ def fit_pca(train, kept_variance):
 def pca_residual(samples, axes):
     """Squared distance of each sample to the principal plane, (n, 1)."""
     filled = hold_last(samples)
-    residual = filled - filled @ axes @ axes.T
-    return np.square(residual).sum(axis=1, keepdims=True)
+    return in_blocks(lambda rows: np.square(filled[rows] - filled[rows] @ axes @ axes.T).sum(
+        axis=1, keepdims=True), len(filled))
 
 
 def fit_linear_forecaster(train, window, penalty, bounds=None):
@@ -79,37 +87,49 @@ def linear_forecasts(model, samples, window):
     return forecasts
 
 
-def changes(samples):
-    """Samples and their first differences, (n, 2 C)."""
-    filled = hold_last(samples)
-    return np.concatenate([filled, np.diff(filled, axis=0, prepend=filled[:1])], axis=1)
+def in_blocks(function, n):
+    """function(rows) of blocks of n rows, as one array."""
+    found = [function(slice(start, min(start + BLOCK, n))) for start in range(0, max(n, 1), BLOCK)]
+    return np.concatenate(found)
+
+
+def changes(filled, rows):
+    """Samples without gaps (n, C) and their first differences, (m, 2 C) of m rows."""
+    before = filled[max(rows.start - 1, 0):][:1]
+    return np.concatenate([filled[rows], np.diff(filled[rows], axis=0, prepend=before)], axis=1)
 
 
 def fit_isolation_forest(train, trees, seed):
     """Isolation forest (Liu 2008) on samples and their changes."""
     from sklearn.ensemble import IsolationForest
 
-    return IsolationForest(n_estimators=trees, random_state=seed).fit(changes(train))
+    filled = hold_last(train)
+    known = in_blocks(lambda rows: changes(filled, rows), len(filled))
+    return IsolationForest(n_estimators=trees, random_state=seed).fit(known)
 
 
 def isolation(forest, samples):
     """The forest's anomaly score of each sample, (n, 1)."""
-    return -forest.score_samples(changes(samples))[:, None]
+    filled = hold_last(samples)
+    return in_blocks(lambda rows: -forest.score_samples(changes(filled, rows))[:, None], len(filled))
 
 
 def one_liners(samples):
-    """Every score that one threshold on one channel can make, as {name: (n,)}.
+    """Every score that one threshold on one channel can make, as {name: function of a number}.
 
-    value: above, below, away from the mean; `difference`: the same of the first difference.
+    value: above, below, away from the mean; `difference`: the same of the first difference. Of C
+    channels there are 3 C scores (n,): C above, C below, C away.
     """
     filled = hold_last(samples)
     steps = np.diff(filled, axis=0, prepend=filled[:1])
-    return {"channel_threshold": signed(filled), "difference_threshold": signed(steps)}
+    return {"channel_threshold": functools.partial(signed, filled),
+            "difference_threshold": functools.partial(signed, steps)}
 
 
-def signed(values):
-    """Columns above, below and away from zero: (n, 3 C)."""
-    return np.concatenate([values, -values, np.abs(values)], axis=1)
+def signed(values, number):
+    """Column `number` of values (n, C) above, below and away from zero: (n,)."""
+    side, channel = divmod(number, values.shape[1])
+    return (np.array, np.negative, np.abs)[side](values[:, channel])
 
 
 def floors(n_samples, rng):

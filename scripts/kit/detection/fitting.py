@@ -25,7 +25,9 @@ LATELY = 1024  # samples: a residual that has been odd for so long is how the ma
 STILL = 0.25  # scale of the tail of a log distance that never varied on normal data
 FLOOR = 0.001  # least standard deviation of a residual, in that of its channel: a converter's step
 SPANS = 10  # of a time scale are the least that its tail is fitted on
-AT_MOST = 1 << 16  # samples of the train part that regimes and planes are fitted on
+AT_MOST = 1 << 16  # samples of the train part that planes are fitted on
+AT_MOST_KNOWN = 1 << 18  # of the validation part, for regimes, spreads and covariances
+BLOCK = 1 << 16  # samples in memory at once
 DRAWS, CONFIDENCE, SEED = 200, 0.9, 0  # of the bootstrap of a threshold
 
 
@@ -38,8 +40,8 @@ def fit_normal(train, validation, options):
     squared distances whose mean on the train part is 1: from the principal plane (where there are
     two channels), and from the mean of all samples (Mahalanobis).
     """
-    filled = hold_last(train)[::-(-len(train) // AT_MOST)].astype(float)
-    normal = {"centres": fit_centres(validation, options["regimes"]),
+    filled = thinned(hold_last(train), AT_MOST).astype(float)
+    normal = {"centres": fit_centres(thinned(validation, AT_MOST_KNOWN), options["regimes"]),
               "level": shrunk_inverse(filled, np.full(filled.shape[1], FLOOR ** 2))}
     if filled.shape[1] > 1:
         axes = fit_pca(filled, options["pca_variance"])
@@ -62,7 +64,8 @@ def fit(samples, outputs, normal, options, rate, aspects=ASPECTS, starts=(0,)):
     starts : rows where a session begins, the first of them 0
 
     Tails and threshold come from residuals standardised by what the other folds of the record
-    taught, since residuals look smaller to a fit that has seen them.
+    taught, since residuals look smaller to a fit that has seen them. Regimes, planes, spreads and
+    covariances of a long record are fitted on AT_MOST_KNOWN of its samples, tails on all.
     """
     known = ~np.isnan(samples if outputs is None else samples + outputs).all(axis=1)
     sessions = [slice(a, b) for a, b in zip(starts, list(starts[1:]) + [len(samples)])]
@@ -73,25 +76,68 @@ def fit(samples, outputs, normal, options, rate, aspects=ASPECTS, starts=(0,)):
     for aspect in LADDERS:
         if aspect in aspects and (aspect == "statistic" or aspect in normal):
             detector[aspect] = fit_ladder(aspect, samples, outputs, normal, known)
-    found = together([observe(detector, samples[part], given(outputs, part), first_state(detector))[0]
-                      for part in sessions])
+    found, said = observed(detector, samples, outputs, sessions), {}
     if "residual" in aspects:
-        detector["residual"], found["residual"] = fit_residual(
-            samples, outputs, normal["centres"], options, known, sessions)
+        detector["residual"] = None  # its place among the keys; for memory's sake it comes last
     detector["missing"] = {"tails": [fit_count_tail(found["missing"][:, 0])]}
-    for aspect in set(found) - {"missing"}:
-        still = {"still": STILL} if aspect in ("plane", "level") else {}
-        detector[aspect]["tails"] = [fit_tail(column, **still) for column in found[aspect][known].T]
-    said = evidence(as_arrays(rounded(detector)), found)
+    said.update(told(detector, found, known))
+    del found
     if "residual" in aspects:
+        detector["residual"], statistics = fit_residual(
+            samples, outputs, normal["centres"], options, known, sessions)
+        said.update(told(detector, {"residual": statistics}, known))
         detector["residual"].update(usual=said["residual"][known].mean(),
                                     lately_weight=2 / (LATELY + 1.0))
     detector = rounded(detector)
-    scores = np.concatenate([
-        fused(detector, {key: column[part] for key, column in said.items()},
-              first_state(as_arrays(detector)))[0] for part in sessions])
+    scores = scored(as_arrays(detector), said, sessions)
     detector["threshold"] = rounded(bounded_threshold(scores[known], rate))
     return detector, scores
+
+
+def observed(detector, samples, outputs, sessions):
+    """{aspect: statistics (n, S)} of a record by a detector whose residual is not fitted yet."""
+    found = {}
+    for session in sessions:
+        state = first_state(detector)
+        for rows in blocks(session):
+            some, state = observe(detector, samples[rows], given(outputs, rows), state)
+            for aspect, statistics in some.items():
+                if aspect not in found:
+                    found[aspect] = np.empty((len(samples),) + statistics.shape[1:])
+                found[aspect][rows] = statistics
+    return found
+
+
+def told(detector, found, known):
+    """What `evidence` says of statistics {aspect: (n, S)}; their tails come into the detector."""
+    for aspect in set(found) - {"missing"}:
+        still = {"still": STILL} if aspect in ("plane", "level") else {}
+        detector[aspect]["tails"] = [fit_tail(column[known], **still) for column in found[aspect].T]
+    fitted = as_arrays(rounded({aspect: detector[aspect] for aspect in found}))
+    return together([evidence(fitted, {aspect: statistics[rows] for aspect, statistics in found.items()})
+                     for rows in blocks(slice(0, len(known)))])
+
+
+def scored(detector, said, sessions):
+    """Scores (n,) of what `told` gave."""
+    scores = []
+    for session in sessions:
+        state = first_state(detector)
+        for rows in blocks(session):
+            some, state = fused(detector, {key: column[rows] for key, column in said.items()}, state)
+            scores.append(some)
+    return np.concatenate(scores)
+
+
+def thinned(rows, most):
+    """At most so many of the rows, evenly spread."""
+    return rows[::-(-len(rows) // most)]
+
+
+def blocks(session):
+    """Slices of at most BLOCK rows of a slice."""
+    return [slice(start, min(start + BLOCK, session.stop))
+            for start in range(session.start, session.stop, BLOCK)]
 
 
 def given(outputs, part):
@@ -99,7 +145,7 @@ def given(outputs, part):
 
 
 def together(found):
-    """One {aspect: statistics} of those of each session."""
+    """One {aspect: array} of those of each block."""
     return {aspect: np.concatenate([each[aspect] for each in found]) for aspect in found[0]}
 
 
@@ -107,31 +153,56 @@ def fit_ladder(aspect, samples, outputs, normal, known):
     """The part of a detector for an aspect of evidence that is one number per sample, without tails."""
     if aspect == "statistic":
         return {"usual": float(np.mean(outputs[known]))}
-    numbers = log_distance(hold_last(samples).astype(float), normal[aspect])
-    return {"matrix": normal[aspect], "usual": float(np.mean(numbers[known]))}
+    held, matrix = hold_last(samples), normal[aspect]
+    numbers = np.concatenate([log_distance(held[rows].astype(float), matrix)
+                              for rows in blocks(slice(0, len(held)))])
+    return {"matrix": matrix, "usual": float(np.mean(numbers[known]))}
 
 
 def fit_residual(samples, outputs, centres, options, known, sessions):
     """The part of a detector for residuals, without tails; their statistics (n, J + 2)."""
-    pairs = [residuals(samples[part], outputs[part], hold_last(samples[part]).astype(float),
-                       np.full(samples.shape[1], np.nan)) for part in sessions]
-    residual, state = (np.concatenate(column) for column in zip(*pairs))
-    z, distance = unseen(residual, state, centres, known)
-    fitted = fit_residuals(residual[known], state[known], centres)
-    fitted.update(fit_bank(z[known], options))
-    start = np.zeros(fitted["norms"].shape)
-    return fitted, np.concatenate([bank(fitted, z[part], distance[part], start)[0]
-                                   for part in sessions])
+    chosen = thinned(np.flatnonzero(known), AT_MOST_KNOWN)
+    pieces = []
+    for rows, residual, state in residual_blocks(samples, outputs, sessions):
+        first, end = np.searchsorted(chosen, [rows.start, rows.stop])
+        here = chosen[first:end] - rows.start
+        pieces.append((residual[here], state[here]))
+    residual, state = map(np.concatenate, zip(*pieces))
+    z, distance = unseen(samples, outputs, sessions, centres, residual, state, chosen)
+    fitted = fit_residuals(residual, state, centres)
+    fitted.update(fit_bank(z, known, options))
+    found = np.empty((len(samples), len(fitted["powers"]) + 2))
+    for session in sessions:
+        before = np.zeros(fitted["norms"].shape)
+        for part in blocks(session):
+            found[part], before = bank(fitted, z[part], distance[part], before)
+    return fitted, found
 
 
-def unseen(residual, state, centres, known):
-    """`standardise` for each fold of the record by a fit to the others."""
-    z, distance = np.zeros(residual.shape), np.zeros(len(residual))
-    folds = np.arange(len(residual)) * FOLDS // len(residual)
-    for fold in range(FOLDS):
-        others, rows = known & (folds != fold), folds == fold
-        fitted = fit_residuals(residual[others], state[others], centres)
-        z[rows], distance[rows] = standardise(fitted, residual[rows], state[rows])
+def residual_blocks(samples, outputs, sessions):
+    """(rows, residual, state of the machine) block by block, as `residuals` has them."""
+    for session in sessions:
+        last = np.full(samples.shape[1], np.nan)
+        for rows in blocks(session):
+            held = hold_last(samples[rows], np.nan_to_num(last)).astype(float)
+            yield (rows,) + residuals(samples[rows], outputs[rows], held, last)
+            last = held[-1]
+
+
+def unseen(samples, outputs, sessions, centres, residual, state, chosen):
+    """`standardise` for each fold of the record by a fit to the others.
+
+    residual, state : of the rows `chosen`, on which is fitted
+    """
+    n = len(samples)
+    fitted = [fit_residuals(residual[others], state[others], centres)
+              for others in (chosen * FOLDS // n != fold for fold in range(FOLDS))]
+    z, distance = np.zeros((n, samples.shape[1])), np.zeros(n)
+    for rows, residual, state in residual_blocks(samples, outputs, sessions):
+        folds = np.arange(rows.start, rows.stop) * FOLDS // n
+        for fold in np.unique(folds):
+            some = folds == fold
+            z[rows][some], distance[rows][some] = standardise(fitted[fold], residual[some], state[some])
     return z, distance
 
 
@@ -194,18 +265,26 @@ def shrunk_inverse(z, floor):
     return np.linalg.inv(covariance + np.diag(floor))
 
 
-def fit_bank(z, options):
-    """The part of a detector that smooths: J exponential means of z or z**2, and their scales."""
+def fit_bank(z, known, options):
+    """The part of a detector that smooths: J exponential means of z or z**2, and their scales.
+
+    z : (n, C) residual of each channel given the others; known : (n,) of which rows
+    """
     slow, energies = options["time_constants"], options["energy_time_constants"]
     constants = slow + energies
     fitted = {
         "powers": np.array([1.0] * len(slow) + [2.0] * len(energies)),
         "weights": 2 / (np.array(constants, float) + 1),
-        "clip": np.quantile(np.abs(z), 1 - EXTREME, axis=0),
+        "clip": np.array([np.quantile(np.abs(column[known]), 1 - EXTREME) for column in z.T]),
     }
-    smooth = exponential_means(
-        powers(fitted, z), fitted["weights"][:, None], np.zeros((len(constants), z.shape[1])))
-    fitted["norms"] = np.maximum(np.sqrt(np.mean(np.square(smooth), axis=0)), FLOOR)
+    before = squares = np.zeros((len(constants), z.shape[1]))
+    for rows in blocks(slice(0, len(z))):
+        inputs = powers(fitted, z[rows][known[rows]])
+        if len(inputs):
+            smooth = exponential_means(inputs, fitted["weights"][:, None], before)
+            before = smooth[-1]
+            squares = np.concatenate([squares[None], np.square(smooth)]).sum(axis=0)
+    fitted["norms"] = np.maximum(np.sqrt(squares / known.sum()), FLOOR)
     return fitted
 
 

@@ -1,10 +1,12 @@
 """What each model file forecasts on a record: Keras .h5, frozen .pb and .tflite of any form.
 
-Files run in processes of their own, and long records in blocks, so that two cores are busy; neither
-the number of processes nor the order in which they finish has a part in the result.
+Files run in processes of their own, and long records in blocks, so that two cores are busy and memory
+stays small; neither the number of processes nor the order in which they finish has a part in the
+result.
 """
 import functools
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,29 +16,31 @@ from kit.runtime.forms import FORMS
 
 BLOCK = 4000  # windows in one piece of work
 BATCH = 500
+STREAMED = 1 << 14  # samples of a stream in memory at once
 
 
-def forecast_all(pool, paths, parts, window_steps, bounds=None):
-    """Forecast of each sample from those before it: {path: [(n, C) float32 per part]}.
+def forecast_all(pool, paths, parts, window_steps, shelf, bounds=None):
+    """Forecast of each sample from those before it: {path: [Kept (n, C) float32 per part]}.
 
-    pool : kit.base.processes.Processes
-    parts : list of (n, C) float32, without gaps; window_steps : samples that a model of open length sees
+    pool : kit.base.processes.Processes; parts : list of Kept (n, C) float32, without gaps
+    window_steps : samples that a model of open length sees; shelf : kit.record.kept.Shelf
     bounds : half-open row ranges of each part's sessions, by default one
     The first samples of a session, before which no window fits, have NaN.
     """
     bounds = bounds or [[(0, len(part))] for part in parts]
     forms = dict(zip(paths, pool.map(form_of, paths)))
-    work = [piece for path in paths
-            for piece in pieces(path, forms[path], parts, window_steps, bounds)]
-    forecasts = {path: [np.full(part.shape, np.nan, np.float32) for part in parts]
-                 for path in paths}
-    results = progress(pool.map(run_piece, work, lambda piece: piece[0]), "forecasts",
-                       total=len(work))
-    for (path, part, start, stop, _, _), block in zip(work, results):
-        if block.shape[1:] != parts[part].shape[1:]:
-            raise UserError("%s gives %s per window; a forecast of the %d channels is needed"
-                            % (path, block.shape[1:], parts[part].shape[1]))
-        forecasts[path][part][start:stop] = block
+    forecasts = {path: [shelf.new(part.shape) for part in parts] for path in paths}
+    work = []
+    for path in paths:
+        steps = forms[path][1] or window_steps
+        for found, ranges in zip(forecasts[path], bounds):
+            for begin, end in ranges:
+                found[begin:min(begin + steps, end)] = np.nan
+        work += [(piece, parts[piece.part], forecasts[path][piece.part])
+                 for piece in pieces(path, forms[path], window_steps, bounds)]
+    for _ in progress(pool.map(run_piece, work, lambda item: item[0].path), "forecasts",
+                      total=len(work)):
+        pass
     return forecasts
 
 
@@ -63,30 +67,56 @@ def tflite_model(path):
         raise UserError("%s: %s" % (path, error) if path not in str(error) else str(error))
 
 
-def pieces(path, form_and_steps, parts, window_steps, bounds):
-    """Pieces of work: (path, part, start, stop, samples, (form, steps)), as the form needs them."""
+class Piece(NamedTuple):
+    """Samples to forecast in one piece of work: rows [start, stop) of a part."""
+
+    path: str
+    part: int
+    start: int
+    stop: int
+    form: str
+    steps: int  # samples before `start` that are needed
+
+
+def pieces(path, form_and_steps, window_steps, bounds):
+    """The pieces of work of a file; a stream's is a whole session."""
     form, own_steps = form_and_steps
     steps = own_steps or window_steps
-    for number, part in enumerate(parts):
-        for begin, end in bounds[number]:
+    for number, ranges in enumerate(bounds):
+        for begin, end in ranges:
             block = max(end - begin, 1) if streams(form) else BLOCK
             for start in range(begin + steps, end, block):
-                stop = min(start + block, end)
-                yield path, number, start, stop, part[start - steps:stop], (form, steps)
+                yield Piece(path, number, start, min(start + block, end), form, steps)
 
 
-def run_piece(piece):
-    """Forecasts (stop - start, C) of one piece of work."""
-    path, _, _, _, samples, (form, steps) = piece
-    model = loaded(path, form)
-    if streams(form):  # from a session's first sample on; the output after one forecasts the next
-        model.reset()
-        return model.stream(samples[:-1])[steps - 1:]
-    windows, _ = windows_and_next(samples, steps)
-    if form in FORMS:
-        return model.predict(windows)
-    return np.concatenate([model(np.ascontiguousarray(windows[i:i + BATCH]))
-                           for i in range(0, len(windows), BATCH)])
+def run_piece(work):
+    """Write the forecasts of a piece: (Piece, the part, the Kept array that they come to)."""
+    piece, part, found = work
+    model, rows = loaded(piece.path, piece.form), slice(piece.start - piece.steps, piece.stop)
+    for start, block in (streamed if streams(piece.form) else of_windows)(model, piece, part, rows):
+        if block.shape[1:] != part.shape[1:]:
+            raise UserError("%s gives %s per window; a forecast of the %d channels is needed"
+                            % (piece.path, block.shape[1:], part.shape[1]))
+        found[start:start + len(block)] = block
+
+
+def of_windows(model, piece, part, rows):
+    """(first row, forecasts) of a window before each sample."""
+    windows, _ = windows_and_next(part[rows], piece.steps)
+    if piece.form in FORMS:
+        yield piece.start, model.predict(windows)
+    else:
+        yield piece.start, np.concatenate([model(np.ascontiguousarray(windows[i:i + BATCH]))
+                                           for i in range(0, len(windows), BATCH)])
+
+
+def streamed(model, piece, part, rows):
+    """(first row, forecasts) from a session's first sample on; the output after one forecasts the next."""
+    model.reset()
+    for first in range(rows.start, rows.stop - 1, STREAMED):
+        outputs = model.stream(part[first:min(first + STREAMED, rows.stop - 1)])
+        start = max(first + 1, piece.start)
+        yield start, outputs[start - first - 1:]
 
 
 @functools.lru_cache(maxsize=2)

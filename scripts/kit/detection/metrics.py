@@ -24,6 +24,7 @@ from kit.record.stretches import runs
 from kit.record.timeline import DAY_S
 
 SEVERITIES = ("hard", "medium", "plain")
+BLOCK = 1 << 16  # rows whose affiliation is computed at once
 
 
 def summarize(scores, alarms, events, sample_interval_s, max_buffer, tail=0, per_day=1.0):
@@ -295,26 +296,29 @@ def affiliation(labels, alarms):
 
 
 def _affiliation_precision(events, alarm_rows, low, high, cuts):
-    time = _quarters(alarm_rows)
-    zone = np.searchsorted(cuts, time)
-    start, end = events[zone].T
-    away = np.maximum(np.maximum(start - time, time - end), 0)
-    farther = np.maximum(start - away - low[zone], 0) + np.maximum(high[zone] - end - away, 0)
-    chance = np.where(away > 0, farther / (high - low)[zone], 1)
-    return _mean_of_zones(zone, chance)
+    def chances(time):
+        zone = np.searchsorted(cuts, time)
+        start, end = events[zone].T
+        away = np.maximum(np.maximum(start - time, time - end), 0)
+        farther = np.maximum(start - away - low[zone], 0) + np.maximum(high[zone] - end - away, 0)
+        return zone, np.where(away > 0, farther / (high - low)[zone], 1)
+
+    return _mean_of_zones(chances, alarm_rows, len(low))
 
 
 def _affiliation_recall(raised, event_rows, low, high, cuts):
-    time = _quarters(event_rows)
-    zone = np.searchsorted(cuts, time)
-    index = np.searchsorted(raised[:, 0], time)  # raised[index - 1] begins before, [index] after
-    left = np.append(-np.inf, raised[:, 1])[index]
-    right = np.append(raised[:, 0], np.inf)[index]
-    to_left = np.where(left > low[zone], np.maximum(time - left, 0), np.inf)
-    to_right = np.where(right < high[zone], right - time, np.inf)
-    away = np.minimum(to_left, to_right)
-    farther = np.maximum(time - away - low[zone], 0) + np.maximum(high[zone] - time - away, 0)
-    return _mean_of_zones(zone, farther / (high - low)[zone])
+    def chances(time):
+        zone = np.searchsorted(cuts, time)
+        index = np.searchsorted(raised[:, 0], time)  # raised[index - 1] begins before, [index] after
+        left = np.append(-np.inf, raised[:, 1])[index]
+        right = np.append(raised[:, 0], np.inf)[index]
+        to_left = np.where(left > low[zone], np.maximum(time - left, 0), np.inf)
+        to_right = np.where(right < high[zone], right - time, np.inf)
+        away = np.minimum(to_left, to_right)
+        farther = np.maximum(time - away - low[zone], 0) + np.maximum(high[zone] - time - away, 0)
+        return zone, farther / (high - low)[zone]
+
+    return _mean_of_zones(chances, event_rows, len(low))
 
 
 def _quarters(rows):
@@ -322,11 +326,18 @@ def _quarters(rows):
     return (rows[:, None] + (np.arange(4) + 0.5) / 4).ravel()
 
 
-def _mean_of_zones(zone, values):
-    """Mean over the zones that occur of the mean of their values; NaN when there is none."""
-    counts = np.bincount(zone)
-    sums = np.bincount(zone, values)
-    return float(np.mean(sums[counts > 0] / counts[counts > 0])) if len(zone) else np.nan
+def _mean_of_zones(chances, rows, zones):
+    """Mean over the zones that occur of the mean of their chances; NaN when there is none.
+
+    chances : function from times (m,) to (zone, chance), called for some rows at a time
+    """
+    counts, sums = np.zeros(zones, int), np.zeros(zones)
+    for start in range(0, len(rows), BLOCK):
+        zone, chance = chances(_quarters(rows[start:start + BLOCK]))
+        counts += np.bincount(zone, minlength=zones)
+        # what was before goes first, so that sums are those of all rows in their order
+        sums = np.bincount(np.append(np.arange(zones), zone), np.append(sums, chance))
+    return float(np.mean(sums[counts > 0] / counts[counts > 0])) if len(rows) else np.nan
 
 
 def affiliation_precision_floor(labels):

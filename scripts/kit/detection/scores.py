@@ -114,11 +114,14 @@ def observe(detector, samples, outputs, state):
 
 
 def evidence(detector, statistics):
-    """{"residual", "places", "missing"}: decades (n,) that the statistics {aspect: (n, S)} say."""
+    """{"residual", "places", "missing"}: decades (n,) that the statistics {aspect: (n, S)} say.
+
+    Those of them that there are statistics for.
+    """
     decades = {aspect: [np.minimum(surprise(column, tail), MOST)
                       for column, tail in zip(found.T, detector[aspect]["tails"])]
                for aspect, found in statistics.items()}
-    found = {"missing": decades["missing"][0]}
+    found = {"missing": decades["missing"][0]} if "missing" in decades else {}
     places = [column for aspect in LADDERS for column in decades.get(aspect, [])]
     if places:
         found["places"] = sum(places) / len(places)

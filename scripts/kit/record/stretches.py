@@ -1,6 +1,8 @@
 """Stretches of a record: runs of what is marked, gaps of what is missing. numpy alone."""
 import numpy as np
 
+BLOCK = 1 << 16  # rows, for the memory of a long record
+
 
 def runs(mask):
     """The runs of True as half-open row ranges: int array (k, 2).
@@ -20,8 +22,12 @@ def hold_last(samples, before=None):
     samples = np.asarray(samples)
     if not np.isnan(samples).any():
         return samples.copy()
-    start = np.zeros(samples.shape[1]) if before is None else before
-    padded = np.concatenate([[start], samples]).astype(samples.dtype)  # (1 + n, C)
-    seen = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
-    rows = np.maximum.accumulate(seen, axis=0)
-    return np.take_along_axis(padded, rows, axis=0)[1:]
+    filled = np.empty_like(samples, order="C")
+    last = np.zeros(samples.shape[1]) if before is None else before
+    for first in range(0, len(samples), BLOCK):
+        rows = slice(first, first + BLOCK)
+        padded = np.concatenate([[last], samples[rows]]).astype(samples.dtype)  # (1 + n, C)
+        seen = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
+        filled[rows] = np.take_along_axis(padded, np.maximum.accumulate(seen, axis=0), axis=0)[1:]
+        last = filled[rows][-1]
+    return filled

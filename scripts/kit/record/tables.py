@@ -3,12 +3,17 @@
 Each has what a text log has once its lines are cut: names of columns, and successive rows.
 """
 import datetime
+import subprocess
+import sys
 
 import numpy as np
 
 from kit.base.cli import UserError
 
 ROWS = 1 << 14  # in one block
+SOUND_PYARROW = 26  # its version from which damaged pages are an error; 12 ends its process
+READ_ALL = ("import sys, pyarrow.parquet as p\n"
+            "for _ in p.ParquetFile(sys.argv[1]).iter_batches(%d, use_threads=False): pass" % ROWS)
 PARQUET, EXCEL, NUMPY = (".parquet", ".pq"), (".xlsx", ".xlsm"), (".npy",)
 
 
@@ -51,6 +56,10 @@ def parquet(path):
         import pyarrow.parquet
     except ImportError:
         raise UserError("%s: a Parquet file needs pyarrow, which is not installed here" % path)
+    if int(pyarrow.__version__.partition(".")[0]) < SOUND_PYARROW:
+        done = subprocess.run([sys.executable, "-c", READ_ALL, path], stderr=subprocess.DEVNULL)
+        if done.returncode < 0:  # what else it stumbles on is said below
+            raise UserError("%s: a damaged Parquet file: pyarrow ends its process on it" % path)
     try:
         file = pyarrow.parquet.ParquetFile(path, pre_buffer=False)  # else it keeps all bytes
         schema = file.schema_arrow
@@ -158,9 +167,8 @@ def _cell(value):
         return ""
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, datetime.datetime):  # Excel's are days in float64, good for milliseconds
-        value += datetime.timedelta(microseconds=500)
-        return value.replace(microsecond=value.microsecond // 1000 * 1000).isoformat(" ")
+    if isinstance(value, datetime.datetime):  # openpyxl gives whole milliseconds
+        return value.isoformat(" ")
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, float):

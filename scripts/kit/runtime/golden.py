@@ -55,17 +55,20 @@ def computed(model, given):
 
 def check(model, expected):
     """{"same_bits", and how far apart: "max_of_std", "mean_of_std" or in counts, "right"}."""
-    given = np.array(expected["inputs"], expected["type"])
     ends = model.inputs[0], model.outputs[0]
-    wanted = np.array(expected["outputs"], ends[1].dtype)
-    if (model.form, ends[0].dtype, model.input_shape, model.output_shape) != (
-            expected["form"], given.dtype, given.shape[1:], wanted.shape[1:]):
+    given, wanted = (_numbers(expected[key], end.dtype, key)
+                     for key, end in zip(("inputs", "outputs"), ends))
+    size = SAMPLES if FORMS[model.form].streams else WINDOWS
+    if (model.form, str(ends[0].dtype), (size,) + model.input_shape, (size,) + model.output_shape) != (
+            expected["form"], expected["type"], given.shape, wanted.shape):
         raise UserError("the golden stream is of another file: of the %s form, in %s, with inputs "
-                        "%s" % (expected["form"], given.dtype, given.shape))
-    held = [np.array(state, given.dtype) for state in expected["states"]]
+                        "%s" % (expected["form"], expected["type"], given.shape))
+    held = [_numbers(state, given.dtype, "states") for state in expected["states"]]
     if crc32(wanted, held) != expected["crc32"]:
         raise UserError("the golden stream was altered: its crc32 is not that of its outputs")
     outputs, states = computed(model, given)
+    if [state.shape for state in states] != [state.shape for state in held]:
+        raise UserError("the golden stream is of another file: its states have other shapes")
     difference = np.abs(outputs.astype(np.float64) - wanted)
     unit = 1.0 if outputs.dtype != np.float32 else float(np.std(wanted.astype(np.float64))) or 1.0
     words = "counts" if outputs.dtype != np.float32 else "of_std"
@@ -82,6 +85,19 @@ def crc32(outputs, states):
     raw = b"".join(np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes()
                    for a in [outputs] + list(states))
     return zlib.crc32(raw) & 0xffffffff
+
+
+def _numbers(values, dtype, what):
+    """What `_listed` gave, as an array; UserError where it is none."""
+    try:
+        found = np.array(values, np.float64)
+        kept = found.astype(dtype)
+    except (TypeError, ValueError, OverflowError):
+        found = np.array(np.nan)
+    if not np.isfinite(found).all() or (dtype != np.float32 and (kept != found).any()):
+        raise UserError("the golden stream was altered: its %s are not numbers of type %s"
+                        % (what, np.dtype(dtype)))
+    return kept
 
 
 def _listed(values):
