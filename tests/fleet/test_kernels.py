@@ -30,6 +30,17 @@ def test_the_same_scores_and_states_bit_for_bit(missing, spread, left_out):
             assert compiled.state[key].tobytes() == value.tobytes(), key
 
 
+@pytest.mark.parametrize("change", [
+    lambda fitted: fitted["clip"].__setitem__(2, 20.0),  # a switch: a unit of its own
+    lambda fitted: fitted.update({key: fitted[key][:1] for key in ("centres", "inverse_covariances")})])
+def test_other_detectors_have_the_same_bits(change):
+    detector = detectors()["step_int8"]
+    change(detector["residual"])
+    compiled, plain, rng = kernels.scorer_of(detector), Scorer(detector), np.random.default_rng(0)
+    for samples, outputs in blocks(rng, 7, (400, 300), 0.01, 3):
+        assert compiled.update(samples, outputs).tobytes() == plain.update(samples, outputs).tobytes()
+
+
 def test_evidence_names_what_said_most():
     compiled = kernels.scorer_of(detectors()["step_int8"])
     samples = np.zeros((40, 7), np.float32)
