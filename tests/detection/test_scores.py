@@ -347,3 +347,10 @@ def test_a_new_session_remembers_nothing(detector):
     scorer.update(samples + 50, forecasts)
     scorer.begin()
     assert (scorer.update(samples, forecasts) == scored(detector, samples, forecasts)).all()
+
+
+def test_a_whole_number_beyond_numpys_is_a_number():
+    """JSON's 99999999999999999999 (found by fuzzing)."""
+    detector = fitted(*toy(600, 41))
+    detector["residual"]["tails"][0].update(shape=0.1, scale=10 ** 20)
+    assert np.isfinite(scores.Scorer(detector).update(*toy(50, 42))).all()

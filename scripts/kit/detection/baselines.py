@@ -89,8 +89,14 @@ def linear_forecasts(model, samples, window):
 
 def in_blocks(function, n):
     """function(rows) of blocks of n rows, as one array."""
-    found = [function(slice(start, min(start + BLOCK, n))) for start in range(0, max(n, 1), BLOCK)]
-    return np.concatenate(found)
+    found = None
+    for start in range(0, max(n, 1), BLOCK):
+        rows = slice(start, min(start + BLOCK, n))
+        block = function(rows)
+        if found is None:
+            found = np.empty((n,) + block.shape[1:], block.dtype)
+        found[rows] = block
+    return found
 
 
 def changes(filled, rows):

@@ -75,6 +75,8 @@ def as_arrays(detector):
         return {key: as_arrays(value) for key, value in detector.items()}
     if isinstance(detector, list) and any(isinstance(item, dict) for item in detector):
         return [as_arrays(item) for item in detector]
+    if isinstance(detector, int) and abs(detector) >= 1 << 63:  # no whole number of numpy's
+        return float(detector)
     return np.array(detector, float) if isinstance(detector, list) else detector
 
 
