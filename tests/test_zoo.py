@@ -333,6 +333,16 @@ LAYERS = {
         layer("Masking"), lstm(4, **SEQ), layer("GlobalAveragePooling1D"), dense(), steps=12)),
     "masking_bidirectional": (WINDOW, lambda: sequential(
         layer("Masking"), layer("Bidirectional", lstm(4, **SEQ)), layer("Bidirectional", gru(3)))),
+    "embedding_bidirectional": (NO_STEP, lambda: words(
+        layer("Embedding", 20, 4), layer("Bidirectional", lstm(3)), dense())),
+    "embedding_masked_bidirectional": (WINDOW, lambda: words(
+        layer("Embedding", 5, 4, mask_zero=True), layer("Bidirectional", lstm(3)), dense())),
+    "masking_backwards": (WINDOW, lambda: sequential(
+        layer("Masking"), dense(4), lstm(3, go_backwards=True), dense())),
+    "masking_zero_output": (NO_FUSED, lambda: sequential(
+        layer("Masking"), lstm(4, zero_output_for_mask=True, **SEQ), dense())),
+    "masking_one_bidirectional": (WINDOW, lambda: sequential(
+        layer("Masking"), layer("Bidirectional", lstm(4, **SEQ)), dense())),
     "layer_norm": (ALL, lambda: sequential(
         layer("LayerNormalization"), lstm(4, **SEQ), layer("LayerNormalization", scale=False),
         lstm(), layer("LayerNormalization"), dense())),
@@ -401,7 +411,8 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
         "embedding_masked", "masking", "masking_other_value", "masking_average",
-        "masking_bidirectional", "layer_norm",
+        "masking_bidirectional", "masking_one_bidirectional", "embedding_masked_bidirectional",
+        "layer_norm",
         "conv_strided", "conv_strided_valid", "attention", "attention_causal", "attention_masked",
         "weighted_sequence", "dot_vectors", "merges", "activation_layers", "named_activations",
         "lstm_softsign"]
@@ -503,6 +514,8 @@ LOOPS = ["lstm_backwards", "lstm_backwards_sequences", "flatten_sequences", "aut
          "rnn_alone", "nested_twice", "lstm_time_major", "conv_lstm", "conv_causal", "embedding",
         "embedding_masked", "masking", "masking_other_value", "time_distributed_conv",
         "reshape_first", "backward_layer", "bidirectional_conv_of_one",
+        "embedding_bidirectional", "embedding_masked_bidirectional", "masking_backwards",
+        "masking_one_bidirectional", "masking_zero_output",
         # graphs
         "attention", "attention_causal", "weighted_sequence", "concatenate_steps", "crnn", "conv_pool",
         "conv_valid", "conv_after", "global_average"]

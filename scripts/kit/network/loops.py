@@ -11,7 +11,10 @@ from typing import NamedTuple
 from kit.base.cli import UserError
 from kit.network.description import Input, Network, Node, masked, path_of, shapes, timed
 from kit.network.handlers import HANDLERS
-from kit.network.layers.handler import Layer, Pointwise
+from kit.network.layers.handler import Layer, Pointwise, StepByStep
+
+
+LOOKUPS = ("Embedding", "Masking")  # begin a network, and make its mask
 
 
 class Piece(NamedTuple):
@@ -48,7 +51,7 @@ def _path(network, steps, path):
     try:
         whole = timed(network, path)[network.outputs[0][1]]
     except UserError as error:
-        if len(only.shape) != 2:
+        if len(only.shape) != 2 and only.dtype != "int32":
             raise UserError(str(error).replace("no step form", "no loop form"))
         return _cut(network, steps, path)
     for layer in network.layers:
@@ -74,7 +77,7 @@ def _graph(network, steps, path):
         halves = [node.layer.options.get(side) for side in ("forward", "backward")]
         halves = halves if node.layer.class_name == "Bidirectional" else [node.layer]
         found.append(Piece(
-            tuple(_network(sizes[node.inputs[0]][-1], [_forwards(half)]) for half in halves),
+            tuple(_network(sizes[node.inputs[0]][1:], [_forwards(half)]) for half in halves),
             tuple(half.options["go_backwards"] for half in halves),
             node.layer.options["return_sequences"], node.layer.options.get("merge"),
             sources=(places[node.inputs[0]],)))
@@ -129,13 +132,21 @@ def _cut(network, steps, path):
                             "joins; use the window form" % (path, node.layer.name))
     sizes = shapes(network, steps)
     found, pending, whole = [], _Pending(), True  # whole: the value is a sequence of steps
-    for layer, before, after in zip(map(_as_dense, network.layers), sizes, sizes[1:]):
+    for layer, before, after, mask in zip(
+            map(_as_dense, network.layers), sizes, sizes[1:], masked(network)):
+        turns = layer.class_name == "Bidirectional" or layer.options.get("go_backwards")
+        if mask and not isinstance(HANDLERS[layer.class_name], StepByStep) and (
+                not pending.masks or turns and pending.recurrent):
+            raise UserError("%s: no loop form: layer '%s' needs the mask of a loop before its own; use "
+                            "the window form" % (path, layer.name))
+        if turns and not (mask or pending.item == () and not pending.recurrent):
+            found, pending = found + pending.piece(whole), _Pending(pending.repeat)
         if layer.class_name == "Bidirectional" and _mergeable(layer):
-            found += pending.piece(whole)
             whole = layer.options["return_sequences"]
+            item = before[-1:] if pending.item is None else pending.item
             halves = [layer.options[side] for side in ("forward", "backward")]
             found.append(Piece(
-                tuple(_network(before[-1], [_forwards(half)]) for half in halves),
+                tuple(_network(item, pending.layers + [_forwards(half)]) for half in halves),
                 (False, True), whole, layer.options["merge"], pending.repeat))
             pending = _Pending()
         elif layer.class_name == "RepeatVector":
@@ -145,13 +156,11 @@ def _cut(network, steps, path):
             found += pending.piece(True)
             pending, whole = _Pending(flat=True), False
         elif layer.class_name in ("LSTM", "GRU", "SimpleRNN") and whole:
-            if layer.options["go_backwards"]:
-                found += pending.piece(True)
-                pending = _Pending(pending.repeat, backwards=True)
+            pending.backwards = pending.backwards or layer.options["go_backwards"]
             pending.add(_forwards(layer), before)
             whole = layer.options["return_sequences"]
-        elif isinstance(HANDLERS[layer.class_name], Pointwise) or not whole and (
-                not HANDLERS[layer.class_name].recurrent):
+        elif isinstance(HANDLERS[layer.class_name], Pointwise) or layer.class_name in LOOKUPS or (
+                not whole and not HANDLERS[layer.class_name].recurrent):
             pending.add(layer, before)
         else:
             raise UserError("%s: no loop form: layer '%s' is %s, which needs all steps at once; use "
@@ -182,24 +191,35 @@ class _Pending:
 
     def __init__(self, repeat=None, backwards=False, flat=False):
         self.repeat, self.backwards, self.flat = repeat, backwards, flat
-        self.layers, self.width = [], None
+        self.layers, self.item = [], None  # item: the shape of a step of what comes in
 
     def add(self, layer, before):
-        self.width = before[-1] if self.width is None else self.width
+        if not self.layers:
+            self.item = before[1:] if layer.class_name in LOOKUPS else before[-1:]
         self.layers.append(layer)
+
+    @property
+    def masks(self):
+        """Whether it makes a mask."""
+        return any(HANDLERS[layer.class_name].masks(layer, [False]) for layer in self.layers)
+
+    @property
+    def recurrent(self):
+        return any(HANDLERS[layer.class_name].recurrent for layer in self.layers)
 
     def piece(self, sequence):
         """[Piece], or nothing where there is no layer."""
         if not self.layers:
             return [Piece((), (), False, flat=True)] if self.flat else []
         repeat, self.repeat = self.repeat, None
-        return [Piece((_network(self.width, self.layers),), (self.backwards,),
+        return [Piece((_network(self.item, self.layers),), (self.backwards,),
                       sequence, None, repeat, self.flat)]
 
 
-def _network(channels, layers):
+def _network(item, layers):
+    """The Network of Layers in a row, for steps (or one vector, where none is recurrent) of a shape."""
     steps = any(HANDLERS[layer.class_name].recurrent for layer in layers)
-    return path_of(layers, (None, int(channels)) if steps else (int(channels),))
+    return path_of(layers, (None,) * steps + tuple(map(int, item)))
 
 
 def _forwards(layer):

@@ -48,7 +48,7 @@ def _rows(piece, values):
     """What the piece takes (n, T, K) of the values that come to it: (n, T, C) or (n, C)."""
     if piece.flat:
         return values.reshape(len(values), 1, -1)
-    if values.ndim == 2:
+    if values.ndim == 2 and values.dtype != np.int32:  # no words
         return np.repeat(values[:, None], piece.repeat or 1, 1)
     return values
 

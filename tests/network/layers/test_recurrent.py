@@ -4,7 +4,7 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.network.handlers import HANDLERS
-from layer_graphs import check, no_step, random, read, shape_of, step, window
+from layer_graphs import SEQ, both, check, no_step, random, read, shape_of, step, window
 
 C, UNITS = 3, 4
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
@@ -131,10 +131,17 @@ def test_a_gru_that_resets_after_has_two_biases():
         check(recurrent("GRU", reset_after=True, arrays=arrays_of("GRU")), (6, C))
 
 
-def test_what_is_refused_of_masked_sequences():
-    HANDLERS["LSTM"].check_mask("m.h5", recurrent("LSTM"))
-    with pytest.raises(UserError, match="layer 'odd' has zero_output_for_mask=True"):
-        HANDLERS["LSTM"].check_mask("m.h5", recurrent("LSTM", zero_output_for_mask=True))
+def test_a_masked_step_repeats_the_output_before_it_or_gives_zeros():
+    """Zeros where the layer says so, and in a Bidirectional, whatever the layer says."""
+    x, counts = X.copy(), np.array([False, True, False, True, True, False])
+    x[:, ~counts] = 0
+    masking = read("Masking", mask_value=0)
+    held, zero = (window([masking, recurrent("LSTM", zero_output_for_mask=zero, **SEQ)], x)
+                  for zero in (False, True))
+    np.testing.assert_array_equal(held[:, 2], held[:, 1])
+    np.testing.assert_array_equal(zero, held * counts[:, None])
+    both_sides = window([masking, both(**SEQ)], x)
+    assert not both_sides[:, ~counts].any() and both_sides[:, counts].any(-1).all()
 
 
 def test_which_have_a_step_form():

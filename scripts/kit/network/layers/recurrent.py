@@ -21,7 +21,8 @@ FUSED_INPUTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19]
 class Recurrent(Handler):
     """h(t) = cell(x(t), states(t - 1)); states[0] is the output.
 
-    A masked step leaves the states, and so the output, as they are. Inputs after the first are
+    A masked step leaves the states, and so the output, as they are; with zero_output its output is 0,
+    as in a Bidirectional that returns sequences. Inputs after the first are
     initial states; with return_state the last states are outputs after the first.
     """
 
@@ -110,10 +111,7 @@ class Recurrent(Handler):
         return masked[0] and layer.options["return_sequences"]
 
     def check_mask(self, path, layer):
-        if layer.options["zero_output"]:
-            raise UserError("%s: layer '%s' has zero_output_for_mask=True, which is not supported; "
-                            "without it a masked step repeats the output before it"
-                            % (path, layer.name))
+        pass
 
     def mask(self, call):
         return call.masks[0] if call.layer.options["return_sequences"] else None
@@ -155,11 +153,16 @@ class Recurrent(Handler):
                 output = new[0] if output is None else blend(tf, mask, new[0], output, "output")
                 states = [blend(tf, mask, *pair, name="held") for pair in zip(new, states)]
                 output = output if given and mask is not None else None
-            outputs.append(states[0] if output is None else output)
+                outputs.append(self.shown(tf, layer, mask, new[0], states[0] if output is None else output))
             scopes.append(scope)
         note_steps(states[0].graph, scopes)
         found = outputs if layer.options["return_sequences"] else outputs[-1]
         return (found,) + tuple(states) if layer.options["return_state"] else found
+
+    def shown(self, tf, layer, mask, new, held):
+        """The output of a step: the one held, or where this is asked for 0 at a masked step."""
+        zero = mask is not None and layer.options["zero_output"]
+        return tf.multiply(mask, new, name="shown") if zero else held
 
     def zeros(self, tf, layer, like):
         shape = tf.stack([tf.shape(like)[0], layer.options["units"]])
@@ -171,9 +174,10 @@ class Recurrent(Handler):
         new = self.cell(call.ops, call.layer)(call.values[0], held)
         note_step(graph, start, {} if call.masks[0] is not None else {
             after.op.name: "next_" + before.op.name for before, after in zip(held, new)})
-        new = [blend(call.ops.tf, call.masks[0], *pair, name="held")
-               for pair in zip(new, call.states)]
-        return ((new[0],) + tuple(new) if call.layer.options["return_state"] else new[0]), new
+        after = [blend(call.ops.tf, call.masks[0], *pair, name="held")
+                 for pair in zip(new, call.states)]
+        output = self.shown(call.ops.tf, call.layer, call.masks[0], new[0], after[0])
+        return ((output,) + tuple(after) if call.layer.options["return_state"] else output), after
 
     def twin(self, keras, layer, values, timed):
         """The sequence of outputs, and where they are asked for of the states."""

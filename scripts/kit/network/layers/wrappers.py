@@ -53,6 +53,8 @@ class Bidirectional(Handler):
         half = sum(self.part(inner).array_counts(inner["config"]))
         forward = self.part(inner).read(path, name, inner["config"], arrays[:half])
         backward = self.part(back).read(path, name, back["config"], arrays[half:])
+        for half in (forward, backward):  # as Keras sets it, whatever the layer itself says
+            half.options["zero_output"] = half.options["return_sequences"]
         return Layer("Bidirectional", name, {
             "forward": forward, "backward": backward, "merge": merge,
             "return_sequences": forward.options["return_sequences"],
