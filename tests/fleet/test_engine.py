@@ -1,4 +1,5 @@
 """A fleet has the alarms that `detect` has of each sensor; bad ones are named."""
+import gc
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import fleets  # noqa: F401  first: it skips where its environment is not
 import fleet
 import pyarrow.parquet as pq
 from fleets import FILES, built, detected, found, record, score, split, tables, write
+from kit.fleet.engine import Sensor
 
 pytestmark = [built, pytest.mark.slow]
 
@@ -21,6 +23,16 @@ def test_the_alarms_are_those_of_detect(plant, tmp_path, batch):
     assert found(folder, tmp_path / "state") == printed
     assert tables(tmp_path) == whole
     assert (tmp_path / "worst.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_task_leaves_no_sensor_in_memory(plant, tmp_path):
+    """They refer to themselves, and Python alone would let hundreds of megabytes of them wait."""
+    gc.disable()
+    try:
+        assert fleet.main(score(plant[0], tmp_path, "--workers", "0", "--batch", "3")) == 0
+        assert not [item for item in gc.get_objects() if isinstance(item, Sensor)]
+    finally:
+        gc.enable()
 
 
 def test_rows_that_come_later_cost_what_is_new_and_give_the_same(plant, tmp_path, capsys):
