@@ -1,11 +1,14 @@
 """On a cluster of processes: killed workers, a killed scheduler, and a rerun give the same."""
 import os
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 import fleets  # first: it skips where its environment is not
+import distributed
 import fleet
+from distributed.comm import CommClosedError
 from fleets import built, command, found, score, tables
 from kit.fleet import cluster
 
@@ -69,6 +72,22 @@ def test_a_task_that_ends_every_worker_is_a_failure_of_its_sensors():
     with cluster.client(None, 1) as connected:
         result, = cluster.work(tasks, connected, fleets.end)
     assert list(result["failures"]) == ["a", "b"] and "KilledWorker" in result["failures"]["a"]
+
+
+class Done:
+    """A future whose task is done, and whose scheduler ends before the result is here."""
+
+    status = "finished"
+
+    def result(self):
+        raise CommClosedError("in <TCP>: Stream is closed")
+
+
+def test_a_scheduler_that_ends_with_a_result_on_its_way_is_a_failure(monkeypatch):
+    monkeypatch.setattr(distributed, "as_completed", list)
+    client = SimpleNamespace(dashboard_link=None, submit=lambda *_, **__: Done())
+    result, = cluster.work([{"sensors": [["a", []]]}], client)
+    assert result["failures"] == {"a": "the task ended with CommClosedError: in <TCP>: Stream is closed"}
 
 
 def test_no_scheduler_is_one_sentence(plant, tmp_path):
