@@ -5,7 +5,7 @@
 
 In:  a tree in which everything is built, on a machine that is idle. Each stage runs twice more in it,
      alone and through `dvc repro --force --single-item`, and gives the bytes that are there.
-Out: on the terminal, seconds of each stage and of all of them beside twice those of train, and of a
+Out: on the terminal, seconds of each stage and of all of them beside those of train, and of a
      `dvc repro` that has nothing to do beside `dvc status`.
 
 Python itself says how long imports take (PYTHONPROFILEIMPORTTIME); those of several processes of a
@@ -22,7 +22,7 @@ from kit.base.params import load_params
 from kit.page.results import aligned
 from kit.rebuild.stages import expand, load_pipeline
 
-IMPORT = re.compile(r"^import time: +\d+ \| +(\d+) \| (\S+)$", re.M)  # of another import: indented
+IMPORT = re.compile(r"^import time: +\d+ \| +(\d+) \| \S+$", re.M)  # of another import: indented
 TENSORFLOW = re.compile(r"^import time: +\d+ \| +(\d+) \| +tensorflow$", re.M)
 
 
@@ -40,7 +40,7 @@ def cost(stage, dvc):
     """The Cost of a stage."""
     alone, said = timed(["sh", "-c", stage.command], PYTHONPROFILEIMPORTTIME="1")
     whole, _ = timed([dvc, "repro", "--force", "--single-item", stage.name])
-    imports = sum(int(found) for found, _ in IMPORT.findall(said)) / 1e6
+    imports = sum(map(int, IMPORT.findall(said))) / 1e6
     tensorflow = sum(map(int, TENSORFLOW.findall(said))) / 1e6
     return Cost(whole, whole - alone, tensorflow, imports - tensorflow, alone - imports)
 
@@ -57,8 +57,7 @@ def timed(command, **environment):
 
 def table(costs):
     """Lines of {stage: Cost}, and their sum beside train's."""
-    whole = {name: found for name, found in costs.items()}
-    whole["all"] = Cost(*map(sum, zip(*costs.values())))
+    whole = dict(costs, all=Cost(*map(sum, zip(*costs.values()))))
     lines = aligned([["stage", "seconds", "dvc", "tensorflow", "imports", "work"]] + [
         [name] + ["%.1f" % value for value in found] for name, found in whole.items()])
     if "train" in costs:

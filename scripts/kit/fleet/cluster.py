@@ -1,5 +1,4 @@
 """Tasks on Dask: futures over groups of sensors, on this machine's cores or on a cluster."""
-import asyncio
 import contextlib
 import gc
 import os
@@ -76,22 +75,19 @@ def work(tasks, connected, function=run):
             yield function(task)
         return
     from distributed import as_completed
-    from distributed.client import FutureCancelledError
 
     if connected.dashboard_link:
         print("dashboard: %s" % connected.dashboard_link, file=sys.stderr, flush=True)
     futures = {connected.submit(function, task, pure=False): task for task in tasks}
     for future in as_completed(futures):
         try:
-            error = None if future.status == "finished" else future.exception()
-            result = None if error else future.result()
-        except (OSError, asyncio.TimeoutError, FutureCancelledError) as lost:
-            error = lost  # the scheduler ended with the result on its way
-        yield result if error is None else {
-            "rows": 0, "span": None, "cpu_s": 0, "memory_mb": 0, "failures": {
+            result = future.result()
+        except Exception as error:  # the task's, its workers' end, or the scheduler's
+            result = {"rows": 0, "span": None, "cpu_s": 0, "memory_mb": 0, "failures": {
                 name: "the task ended with %s: %s" % (
                     type(error).__name__, (str(error).strip() or "no reason").splitlines()[0])
                 for name, _ in futures[future]["sensors"]}}
+        yield result
 
 
 class Processes:
