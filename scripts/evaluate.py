@@ -31,7 +31,7 @@ from kit.detection import baselines, certificate, fitting, metrics, scores
 from kit.detection.forecasts import forecast_all
 from kit.record.kept import Kept, shelf
 from kit.record.records import interval_s, labels, read_events, read_record
-from kit.record.stretches import hold_last, runs
+from kit.record.stretches import blocks, hold_last, runs
 from kit.record.timeline import DAY_S, iso
 from kit.record.windows import model_input, read_scaler
 from kit.runtime.files import HEADLINE, form_and_precision, headline, tflite_files
@@ -41,7 +41,6 @@ HEADLINE_KEYS = ("vus_pr", "event_recall", "false_alarms_per_day", "median_delay
                  "alarms_per_day", "alarm_time_fraction")  # the last two of a record without labels
 SCORE_ROWS = 25000  # the first samples of the test part, for the size of score.csv
 CURVE_POINTS = 60
-BLOCK = 1 << 16  # samples scored at once, for the memory of a long record
 LEAST_NORMAL = 200  # samples for a detector to be fitted on
 ENOUGH_NORMAL = 1000  # on records of known noise, fewer gave ten times the alarms asked for
 ENOUGH_ALARMS = 3  # that are wanted in the validation part: a threshold is then read off, not guessed
@@ -103,18 +102,13 @@ class Task(NamedTuple):
 def detect(task):
     """The detector fitted on the validation part; writes its scores of the test part."""
     starts = [start for start, _ in task.bounds[0]]
-    detector, _ = fitting.fit(task.samples[0][:], rows_of(task.outputs[0], slice(None)), task.normal,
+    detector, _ = fitting.fit(task.samples[0][:], fitting.given(task.outputs[0], slice(None)), task.normal,
                               task.options, task.rate, task.aspects, starts)
     for first, end in task.bounds[1]:
         scorer = scores.Scorer(detector)
-        for start in range(first, end, BLOCK):  # the scorer goes on where it stopped
-            rows = slice(start, min(start + BLOCK, end))
-            task.scores[rows] = scorer.update(task.samples[1][rows], rows_of(task.outputs[1], rows))
+        for rows in blocks(first, end):  # the scorer goes on where it stopped
+            task.scores[rows] = scorer.update(task.samples[1][rows], fitting.given(task.outputs[1], rows))
     return detector
-
-
-def rows_of(part, rows):
-    return None if part is None else part[rows]
 
 
 class Results(Mapping):
@@ -226,9 +220,9 @@ def forecast_errors(samples, forecasts):
 
 def parity(outputs, results, name):
     """Forecasts (standard deviations) and decisions of a model file against Keras."""
-    pairs = [(part, reference, slice(start, start + BLOCK))
+    pairs = [(part, reference, rows)
              for part, reference in zip(outputs[name], outputs["keras"])
-             for start in range(0, len(part), BLOCK)]
+             for rows in blocks(0, len(part))]
     count, total, summed, largest = 0, 0.0, 0.0, 0.0
     for part, reference, rows in pairs:
         found, difference = known_pair(part[rows], reference[rows])
@@ -436,8 +430,7 @@ def judged(args, params, paths, window, kept_in):
 def standardised(record, scaler, kept_in):
     """A record's samples (n, C) float32 in standard deviations, Kept."""
     found = kept_in.new(record.values.shape)
-    for start in range(0, len(found), BLOCK):
-        rows = slice(start, start + BLOCK)
+    for rows in blocks(0, len(found)):
         found[rows] = scaler.standardise(record.values[rows])
     return found
 

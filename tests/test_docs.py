@@ -17,7 +17,7 @@ from conftest import ENVIRONMENT, ROOT, sh
 PAGES = [os.path.join(ROOT, "README.md")] + sorted(glob.glob(os.path.join(ROOT, "docs", "*.md")))
 
 ELSEWHERE = {
-    "make all": ".ci/run, in a clone", "make test": ".ci/run", "make runtimes": ".ci/run",
+    "make all": ".ci/clone", "make test": ".ci/run", "make runtimes": ".ci/run",
     "sh scripts/run test tests/f": "make test",  # faults, fuzz
     "sh scripts/run stage_cost": "test_stage_cost.py",
     "make bench": "test_bench.py has its parts", "make soak": "test_endurance.py has a short one",

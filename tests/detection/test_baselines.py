@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kit.detection import baselines
+from kit.record import stretches
 
 
 def test_rolling_z_worked():
@@ -57,7 +58,7 @@ def test_a_record_in_blocks_is_the_whole_record(monkeypatch):
                 baselines.isolation(forest, samples)]
 
     whole = outputs()
-    monkeypatch.setattr(baselines, "BLOCK", 13)  # shorter than the window
+    monkeypatch.setattr(stretches, "BLOCK", 13)  # shorter than the window
     for found, expected in zip(outputs(), whole):
         np.testing.assert_array_equal(found, expected)
 

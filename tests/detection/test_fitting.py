@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kit.detection import fitting, scores
+from kit.record import stretches
 from toy import CHANNELS, MIX, ONE_REGIME, OPTIONS, fitted, normal_of, toy
 
 
@@ -158,7 +159,7 @@ def test_a_record_in_blocks_is_fitted_as_the_whole_of_it(monkeypatch):
     fit = functools.partial(fitting.fit, samples, forecasts, normal_of(samples, regimes=3), OPTIONS, 0.01,
                             starts=[0, 400, 403])
     whole, found = fit()
-    monkeypatch.setattr(fitting, "BLOCK", 11)
+    monkeypatch.setattr(stretches, "BLOCK", 11)
     detector, again = fit()
     assert json.dumps(detector) == json.dumps(whole)
     assert (found == again).all()

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from kit.base.cli import UserError
 from kit.detection import metrics
+from kit.record import stretches
 from kit.record.stretches import runs
 
 with open(os.path.join(os.path.dirname(__file__), "references", "metrics.json")) as file:
@@ -92,7 +93,7 @@ def test_affiliation_in_blocks_is_that_of_all_rows(monkeypatch):
     rng = np.random.default_rng(1)
     labels, alarms = rng.random((2, 300)) < [[0.1], [0.6]]
     whole = metrics.affiliation(labels, alarms)
-    monkeypatch.setattr(metrics, "BLOCK", 7)
+    monkeypatch.setattr(stretches, "BLOCK", 7)
     assert metrics.affiliation(labels, alarms) == whole
 
 

@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
-from fleets import FILES, detectors
+from fleets import detectors
 from kit.detection.scores import Scorer
 from kit.fleet import kernels
-from kit.record.windows import read_scaler
+from kit.record.windows import Scaler
 
 
 def blocks(rng, channels, sizes, missing, spread):
@@ -51,7 +51,7 @@ def test_evidence_names_what_said_most():
 
 def test_the_check_sees_another_bit(monkeypatch):
     rng = np.random.Generator(np.random.PCG64(0))
-    scaler = read_scaler(FILES[2])
+    scaler = Scaler(list("abcdefg"), rng.standard_normal(7), np.full(7, 2.0))
     assert kernels.check(kernels.scorer_of(detectors()["step_int8"]), scaler, rng)
     monkeypatch.setattr(kernels, "distances", lambda held, matrix: np.full(len(held), 2.0))
     assert not kernels.check(kernels.scorer_of(detectors()["step_int8"]), scaler, rng)

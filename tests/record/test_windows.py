@@ -82,7 +82,7 @@ def test_a_record_longer_than_a_block_is_held_across_its_blocks(monkeypatch):
     scaler = Scaler(["a", "b"], np.array([0.1, 0.2]), np.array([2.0, 0.5]))
     whole = model_input(long, scaler)
     for block in (1, 3, 19):
-        monkeypatch.setattr("kit.record.windows.BLOCK", block)
+        monkeypatch.setattr("kit.record.stretches.BLOCK", block)
         np.testing.assert_array_equal(model_input(long, scaler), whole)
 
 

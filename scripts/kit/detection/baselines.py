@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit.record.stretches import hold_last
+from kit.record.stretches import blocks, hold_last
 from kit.record.windows import windows_and_next
 
-BLOCK = 1 << 16  # windows or samples in memory at once, and at most so many to fit on
+MOST_FITTED = 1 << 16  # windows that the linear forecaster is fitted on
 
 
 def rolling_z(samples, window):
@@ -20,8 +20,8 @@ def rolling_z(samples, window):
     found = np.full((len(samples), 1), np.nan)
     before = np.zeros((2, 1, samples.shape[1]))  # sums and squares up to the rows before a block
     filled = hold_last(samples)
-    for start in range(0, len(filled), BLOCK):
-        block = filled[start:start + BLOCK]
+    for rows in blocks(0, len(filled)):
+        block = filled[rows]
         # in float64: float32 loses the variance among the squares of a long record
         sums, squares = (np.concatenate([known[:-1], np.cumsum(
             np.concatenate([known[-1:], values]), axis=0, dtype=float)])
@@ -31,8 +31,7 @@ def rolling_z(samples, window):
         variance = (squares[window:-1] - squares[:-window - 1]) / window - mean ** 2
         # a flat stretch has no variance of its own: a hundredth of the channel's is the least
         z = (block[len(block) - len(mean):] - mean) / np.sqrt(np.maximum(variance, 1e-4))
-        rows = slice(start + len(block) - len(mean), start + len(block))
-        found[rows] = np.abs(z).max(axis=1, keepdims=True)
+        found[rows.stop - len(mean):rows.stop] = np.abs(z).max(axis=1, keepdims=True)
     return found
 
 
@@ -69,7 +68,7 @@ def fit_linear_forecaster(train, window, penalty, bounds=None):
 
     filled = hold_last(train)
     windows, after = windows_and_next(filled, window, bounds=bounds)
-    stride = -(-len(windows) // BLOCK)
+    stride = -(-len(windows) // MOST_FITTED)
     windows, after = windows[::stride], after[::stride]
     return Ridge(alpha=penalty).fit(windows.reshape(len(windows), -1), after)
 
@@ -80,18 +79,17 @@ def linear_forecasts(model, samples, window):
     if len(samples) <= window:
         return forecasts
     windows, _ = windows_and_next(hold_last(samples), window)
-    for start in range(0, len(windows), BLOCK):
-        block = windows[start:start + BLOCK]
-        forecasts[window + start:window + start + len(block)] = model.predict(
-            block.reshape(len(block), -1))
+    after = forecasts[window:]
+    for rows in blocks(0, len(windows)):
+        block = windows[rows]
+        after[rows] = model.predict(block.reshape(len(block), -1))
     return forecasts
 
 
 def in_blocks(function, n):
     """function(rows) of blocks of n rows, as one array."""
     found = None
-    for start in range(0, max(n, 1), BLOCK):
-        rows = slice(start, min(start + BLOCK, n))
+    for rows in blocks(0, n) or [slice(0, 0)]:
         block = function(rows)
         if found is None:
             found = np.empty((n,) + block.shape[1:], block.dtype)

@@ -11,7 +11,7 @@ from kit.detection.scores import (
     LADDERS, as_arrays, bank, evidence, exponential_means, first_state, fused, log_distance, nearest,
     observe, powers, product, residuals, standardise,
 )
-from kit.record.stretches import hold_last, runs
+from kit.record.stretches import blocks, hold_last, runs
 
 ASPECTS = ("residual", "plane", "level")
 TAIL_SHARE = 0.02  # of the normal samples; beyond it a generalised Pareto tail is fitted
@@ -27,7 +27,6 @@ FLOOR = 0.001  # least standard deviation of a residual, in that of its channel:
 SPANS = 10  # of a time scale are the least that its tail is fitted on
 AT_MOST = 1 << 16  # samples of the train part that planes are fitted on
 AT_MOST_KNOWN = 1 << 18  # of the validation part, for regimes, spreads and covariances
-BLOCK = 1 << 16  # samples in memory at once
 DRAWS, CONFIDENCE, SEED = 200, 0.9, 0  # of the bootstrap of a threshold
 
 
@@ -99,7 +98,7 @@ def observed(detector, samples, outputs, sessions):
     found = {}
     for session in sessions:
         state = first_state(detector)
-        for rows in blocks(session):
+        for rows in blocks(session.start, session.stop):
             some, state = observe(detector, samples[rows], given(outputs, rows), state)
             for aspect, statistics in some.items():
                 if aspect not in found:
@@ -115,7 +114,7 @@ def told(detector, found, known):
         detector[aspect]["tails"] = [fit_tail(column[known], **still) for column in found[aspect].T]
     fitted = as_arrays(rounded({aspect: detector[aspect] for aspect in found}))
     return together([evidence(fitted, {aspect: statistics[rows] for aspect, statistics in found.items()})
-                     for rows in blocks(slice(0, len(known)))])
+                     for rows in blocks(0, len(known))])
 
 
 def scored(detector, said, sessions):
@@ -123,7 +122,7 @@ def scored(detector, said, sessions):
     scores = []
     for session in sessions:
         state = first_state(detector)
-        for rows in blocks(session):
+        for rows in blocks(session.start, session.stop):
             some, state = fused(detector, {key: column[rows] for key, column in said.items()}, state)
             scores.append(some)
     return np.concatenate(scores)
@@ -132,12 +131,6 @@ def scored(detector, said, sessions):
 def thinned(rows, most):
     """At most so many of the rows, evenly spread."""
     return rows[::-(-len(rows) // most)]
-
-
-def blocks(session):
-    """Slices of at most BLOCK rows of a slice."""
-    return [slice(start, min(start + BLOCK, session.stop))
-            for start in range(session.start, session.stop, BLOCK)]
 
 
 def given(outputs, part):
@@ -155,7 +148,7 @@ def fit_ladder(aspect, samples, outputs, normal, known):
         return {"usual": float(np.mean(outputs[known]))}
     held, matrix = hold_last(samples), normal[aspect]
     numbers = np.concatenate([log_distance(held[rows].astype(float), matrix)
-                              for rows in blocks(slice(0, len(held)))])
+                              for rows in blocks(0, len(held))])
     return {"matrix": matrix, "usual": float(np.mean(numbers[known]))}
 
 
@@ -174,7 +167,7 @@ def fit_residual(samples, outputs, centres, options, known, sessions):
     found = np.empty((len(samples), len(fitted["powers"]) + 2))
     for session in sessions:
         before = np.zeros(fitted["norms"].shape)
-        for part in blocks(session):
+        for part in blocks(session.start, session.stop):
             found[part], before = bank(fitted, z[part], distance[part], before)
     return fitted, found
 
@@ -183,7 +176,7 @@ def residual_blocks(samples, outputs, sessions):
     """(rows, residual, state of the machine) block by block, as `residuals` has them."""
     for session in sessions:
         last = np.full(samples.shape[1], np.nan)
-        for rows in blocks(session):
+        for rows in blocks(session.start, session.stop):
             held = hold_last(samples[rows], np.nan_to_num(last)).astype(float)
             yield (rows,) + residuals(samples[rows], outputs[rows], held, last)
             last = held[-1]
@@ -278,7 +271,7 @@ def fit_bank(z, known, options):
         "clip": np.array([np.quantile(np.abs(column[known]), 1 - EXTREME) for column in z.T]),
     }
     before = squares = np.zeros((len(constants), z.shape[1]))
-    for rows in blocks(slice(0, len(z))):
+    for rows in blocks(0, len(z)):
         inputs = powers(fitted, z[rows][known[rows]])
         if len(inputs):
             smooth = exponential_means(inputs, fitted["weights"][:, None], before)

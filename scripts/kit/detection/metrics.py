@@ -20,11 +20,10 @@ from sklearn.metrics import (
 
 from kit.base.cli import UserError
 from kit.record.records import labels as event_labels
-from kit.record.stretches import runs
+from kit.record.stretches import blocks, runs
 from kit.record.timeline import DAY_S
 
 SEVERITIES = ("hard", "medium", "plain")
-BLOCK = 1 << 16  # rows whose affiliation is computed at once
 
 
 def summarize(scores, alarms, events, sample_interval_s, max_buffer, tail=0, per_day=1.0):
@@ -332,8 +331,8 @@ def _mean_of_zones(chances, rows, zones):
     chances : function from times (m,) to (zone, chance), called for some rows at a time
     """
     counts, sums = np.zeros(zones, int), np.zeros(zones)
-    for start in range(0, len(rows), BLOCK):
-        zone, chance = chances(_quarters(rows[start:start + BLOCK]))
+    for block in blocks(0, len(rows)):
+        zone, chance = chances(_quarters(rows[block]))
         counts += np.bincount(zone, minlength=zones)
         # what was before goes first, so that sums are those of all rows in their order
         sums = np.bincount(np.append(np.arange(zones), zone), np.append(sums, chance))

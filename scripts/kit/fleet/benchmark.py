@@ -79,6 +79,7 @@ class Bench:
         self._options = [word for pair in zip(("--model", "--detector", "--scaler"), files)
                          for word in pair]
         self._of, self._runs, self.printed = store.identity(files), 0, {}
+        self._rows = 0  # of the sensors in `printed`, as the last run counted them
 
     def detect(self, scripts, alone):
         """Run `detect` on each of {sensor: file}."""

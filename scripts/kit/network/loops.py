@@ -13,7 +13,6 @@ from kit.network.description import Input, Network, Node, masked, path_of, shape
 from kit.network.handlers import HANDLERS
 from kit.network.layers.handler import Layer, Pointwise, StepByStep
 
-
 LOOKUPS = ("Embedding", "Masking")  # begin a network, and make its mask
 
 
@@ -36,10 +35,13 @@ def pieces(network, steps, path="the model"):
         raise UserError("%s: no loop form: the model has %d inputs and %d outputs, and a loop has "
                         "one of each; use the window or the step form"
                         % (path, len(network.inputs), len(network.outputs)))
-    try:
-        return _path(network, steps, path)
-    except UserError:
-        return _graph(network, steps, path)
+    refused = []
+    for found in (_path, _graph):
+        try:
+            return found(network, steps, path)
+        except UserError as error:
+            refused.append(error)
+    raise refused[any(node.inputs != (place,) for place, node in enumerate(network.nodes))]
 
 
 def _path(network, steps, path):

@@ -96,13 +96,12 @@ def proven(data, precision, reference, bound_factor=1.0):
     try:
         found = judged(found, expected, precision, bound_factor)
     except OutsideBound:
-        rounding = reference.rounding(model.form)
         if precision == EXACT:
-            found = judged(found, expected, precision, rounding=rounding)
-        elif model.form == "step" and rounding > float_bound(
+            found = judged(found, expected, precision, rounding=reference.rounding(model.form))
+        elif model.form == "step" and reference.rounding("step") > float_bound(
                 distance(several(found)[0], several(expected)[0])):
             found = judged(*from_zero(model, reference), precision, bound_factor)
-            found.update(keras_rounding=rounding, compared_from_zero=True)
+            found.update(keras_rounding=reference.rounding("step"), compared_from_zero=True)
         else:
             raise
     if model.runtime != "tensorflow":
@@ -283,9 +282,9 @@ def judged(found, reference, precision, bound_factor=1.0, rounding=0.0):
     bound = float_bound(measured, rounding) if precision == EXACT else (
         measured["output_std"] * usual * bound_factor)
     bounds = [(statistic, bound)] + [("p99_abs_diff", TAIL * bound)] * (precision != EXACT)
-    times = max(measured[key] / max(largest, 1e-30) for key, largest in bounds)
     for key, largest in bounds:
         if not measured[key] <= largest:  # NaN is outside too
+            times = max(measured[each] / max(most, 1e-30) for each, most in bounds)
             way = _way(precision, rounding, times, found, measured["output_std"])
             raise OutsideBound("the %s model differs from Keras: %s %.3g is above the bound of %.3g; no "
                                "file was written%s" % (precision, key, measured[key], largest, way))
@@ -297,18 +296,18 @@ def judged(found, reference, precision, bound_factor=1.0, rounding=0.0):
 
 def _way(precision, rounding, times, found, spread):
     """What to do about it, or why it is so. times : the bound, so large is the difference"""
+    if precision == EXACT:
+        return "; the model magnifies roundings: Keras' own float32 is %.2g from float64 here" % (
+            rounding) if rounding else ""
     text = ""
     if precision == "int8":
         steps = np.diff(np.unique(found))
         text = "; its outputs are spread by %.2g of their steps of 8 bits, and int16x8 has 256 times as " \
             "many" % (spread / steps.min() if len(steps) else 0)
-    if precision != EXACT and times < MOST_TIMES:
-        return ("%s; --bound-factor (convert.bound_factor in params.yaml) of %.1f times what it is "
-                "allows it, and `evaluate` measures what that costs" % (text, np.ceil(10 * times) / 10))
-    if text:
-        return text
-    return "; the model magnifies roundings: Keras' own float32 is %.2g from float64 here" % (
-        rounding) if rounding else ""
+    if times < MOST_TIMES:
+        text += ("; --bound-factor (convert.bound_factor in params.yaml) of %.1f times what it is "
+                 "allows it, and `evaluate` measures what that costs" % (np.ceil(10 * times) / 10))
+    return text
 
 
 def _worst(outputs):

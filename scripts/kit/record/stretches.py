@@ -1,7 +1,12 @@
 """Stretches of a record: runs of what is marked, gaps of what is missing. numpy alone."""
 import numpy as np
 
-BLOCK = 1 << 16  # rows, for the memory of a long record
+BLOCK = 1 << 16  # rows in memory at once, of a long record
+
+
+def blocks(start, stop):
+    """Slices of at most BLOCK rows of those from start to stop."""
+    return [slice(first, min(first + BLOCK, stop)) for first in range(start, stop, BLOCK)]
 
 
 def runs(mask):
@@ -24,8 +29,7 @@ def hold_last(samples, before=None):
         return samples.copy()
     filled = np.empty_like(samples, order="C")
     last = np.zeros(samples.shape[1]) if before is None else before
-    for first in range(0, len(samples), BLOCK):
-        rows = slice(first, first + BLOCK)
+    for rows in blocks(0, len(samples)):
         padded = np.concatenate([[last], samples[rows]]).astype(samples.dtype)  # (1 + n, C)
         seen = np.where(np.isnan(padded), 0, np.arange(len(padded))[:, None])
         filled[rows] = np.take_along_axis(padded, np.maximum.accumulate(seen, axis=0), axis=0)[1:]

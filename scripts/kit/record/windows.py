@@ -5,9 +5,8 @@ import numpy as np
 
 from kit.base.cli import UserError, read_json
 from kit.base.expect import Number, Text, expect
-from kit.record.stretches import hold_last
+from kit.record.stretches import blocks, hold_last
 
-BLOCK = 1 << 16  # samples
 INPUT_LIMIT = 8.0  # standard deviations: rare pulses of 50 would leave int8 few steps for the rest
 
 
@@ -65,8 +64,7 @@ def model_input(record, scaler, path="the record"):
     filled = np.empty(record.values.shape, np.float32)
     for first, stop in record.bounds:
         last = None
-        for start in range(first, stop, BLOCK):  # in pieces, for the memory of a long record
-            rows = slice(start, min(start + BLOCK, stop))
+        for rows in blocks(first, stop):
             filled[rows] = held(scaler.standardise(record.values[rows]), last)
             last = filled[rows][-1]
     return filled

@@ -40,4 +40,3 @@ def inside(graph, floats):
     read = {int(place) for operator in graph.operators if int(operator["outputs"][0]) not in floats
             for place in operator["inputs"]}
     return floats - ends - read
-
