@@ -81,7 +81,7 @@ def test_a_path_with_a_layer_that_takes_whole_sequences_is_such_a_graph():
     ([Node(both(None), (0,), (1, 2)), Node(dense(4), (1,), (3,))],
      "layer 'odd' is Bidirectional, and what goes in or comes out of it is no single sequence"),
     ([Node(read("Masking", mask_value=0), (0,), (1,)), Node(both(**SEQ), (1,), (2,)),
-      Node(read("GlobalAveragePooling1D"), (2,), (3,))], "a mask goes along"),
+      Node(read("GlobalAveragePooling1D"), (2,), (3,))], "layer 'odd' needs the mask of a loop"),
 ])
 def test_what_is_in_the_way_is_named(nodes, said):
     network = Network([Input("x", (T, C))], nodes, [("output", 3)])

@@ -41,7 +41,7 @@ def pieces(network, steps, path="the model"):
             return found(network, steps, path)
         except UserError as error:
             refused.append(error)
-    raise refused[any(node.inputs != (place,) for place, node in enumerate(network.nodes))]
+    raise refused[_forks(network) is not None]
 
 
 def _path(network, steps, path):
@@ -128,10 +128,10 @@ def _words(item):
 
 def _cut(network, steps, path):
     """The pieces of a network that has no step form: a path of layers."""
-    for place, node in enumerate(network.nodes):
-        if node.inputs != (place,) or node.outputs != (place + 1,):
-            raise UserError("%s: no loop form: layer '%s' stands where the path of layers forks or "
-                            "joins; use the window form" % (path, node.layer.name))
+    fork = _forks(network)
+    if fork:
+        raise UserError("%s: no loop form: layer '%s' stands where the path of layers forks or "
+                        "joins; use the window form" % (path, fork.layer.name))
     sizes = shapes(network, steps)
     found, pending, whole = [], _Pending(), True  # whole: the value is a sequence of steps
     for layer, before, after, mask in zip(
@@ -168,6 +168,12 @@ def _cut(network, steps, path):
             raise UserError("%s: no loop form: layer '%s' is %s, which needs all steps at once; use "
                             "the window form" % (path, layer.name, layer.class_name))
     return found + pending.piece(whole)
+
+
+def _forks(network):
+    """The first node at which it is no path of layers; None where it is one."""
+    return next((node for place, node in enumerate(network.nodes)
+                 if (node.inputs, node.outputs) != ((place,), (place + 1,))), None)
 
 
 def _as_dense(layer):
