@@ -8,6 +8,7 @@ import re
 
 from kit.base.cli import UserError
 from kit.network.files.arrays import is_model, layers_of, name_of
+from kit.network.files.masks import tensors, without_masks
 from kit.network.files.lambdas import replaced, rescaling
 
 LEFT_OUT = re.compile("_(initializer|regularizer|constraint)$")
@@ -101,7 +102,8 @@ class _Cleaner:
     def model(self, item):
         """A model, or a model as a layer of another."""
         config, body = item["config"], {"name": name_of(item)}
-        body["layers"] = [self.entry(layer) for layer in layers_of(item)]
+        items, takes_mask = without_masks(self.path, layers_of(item))
+        body["layers"] = [self.entry(layer) for layer in items]
         functional = isinstance(config, dict) and "input_layers" in config
         if functional:
             body["input_layers"] = _ends(config["input_layers"])
@@ -109,7 +111,8 @@ class _Cleaner:
             self.check_order(body["layers"])
         elif isinstance(config, dict) and config.get("build_input_shape"):
             body["build_input_shape"] = config["build_input_shape"]
-        return {"class_name": "Model" if functional else "Sequential", "config": body}
+        return {"class_name": "Model" if functional else "Sequential", "config": body,
+                "takes_mask": takes_mask}
 
     def entry(self, item):
         """One entry of a model's list of layers, with what it is connected to."""
@@ -215,22 +218,24 @@ class _Cleaner:
     def node(self, item, node):
         """One call of a layer as 1.15 writes it: [[layer, node, tensor, keywords], ...]."""
         if isinstance(node, dict):
-            keywords, tensors = dict(node.get("kwargs", {})), _histories(node.get("args", []))
-            states = _histories(keywords.pop("initial_state", None))
+            keywords, given = dict(node.get("kwargs", {})), tensors(node.get("args", []))
+            states = tensors(keywords.pop("initial_state", None))
+            if tensors(keywords.get("mask")):
+                del keywords["mask"]
         else:
             ends = [node] if node and isinstance(node[0], str) else node
-            tensors = [list(end[:3]) for end in ends]
+            given = [list(end[:3]) for end in ends]
             keywords = dict(ends[0][3]) if ends and len(ends[0]) > 3 else {}
             for key in ("name", "slice_spec"):
                 keywords.pop(key, None)
             second = keywords.pop("y", None)
-            tensors = [end for end in tensors if end[0] != "_CONSTANT_VALUE"]
+            given = [end for end in given if end[0] != "_CONSTANT_VALUE"]
             states = ([list(second[:3])] if _is_end(second) else []) + [
                 list(end[:3]) for end in _listed_ends(keywords.pop("initial_state", None))]
         self.check_training(item, keywords.pop("training", None))
         keywords = {key: value for key, value in keywords.items() if value not in (None, False)}
         return [end + [dict(keywords) if first else {}] for first, end in
-                zip([True] + [False] * 99, tensors + states)]
+                zip([True] + [False] * 99, given + states)]
 
     def check_training(self, item, training):
         dropout = item["config"].get("dropout") or item["config"].get("recurrent_dropout")
@@ -287,7 +292,7 @@ def _sides(node):
     """The operands of an operator: numbers as they are, tensors as [layer, node, tensor]."""
     if isinstance(node, dict):
         sides = list(node.get("args", [])) + list(node.get("kwargs", {}).values())
-        return [end for side in sides for end in (_histories(side) or [side]) if side is not None]
+        return [end for side in sides for end in (tensors(side) or [side]) if side is not None]
     end = node if isinstance(node[0], str) else node[0]
     first = end[2] if end[0] == "_CONSTANT_VALUE" else end[:3]
     return [first] + [end[3][key] for key in ("x", "y") if key in end[3]]
@@ -318,15 +323,6 @@ def _is_end(value):
 
 def _listed_ends(value):
     return [] if value is None else [value] if _is_end(value) else value
-
-
-def _histories(value):
-    """[layer, node, tensor] of each tensor in the arguments of a call, as Keras 3 writes them."""
-    if isinstance(value, (list, tuple)):
-        return [end for part in value for end in _histories(part)]
-    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        return [list(value["config"]["keras_history"])]
-    return []
 
 
 def _is_mirrored(config):
