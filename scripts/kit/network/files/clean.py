@@ -32,7 +32,7 @@ RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "G
           "AlphaDropout", "BatchNormalization")
 OPERATORS = {"add": "Add", "subtract": "Subtract", "sub": "Subtract", "multiply": "Multiply",
              "mul": "Multiply", "divide": "Divide", "truedivide": "Divide", "truediv": "Divide",
-             "maximum": "Maximum", "minimum": "Minimum"}
+             "maximum": "Maximum", "minimum": "Minimum", "addv2": "Add", "realdiv": "Divide"}
 SLICES = ("GetItem", "__operators__.getitem")
 MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 # (scale, offset) for a tensor and a number; `first`: the number stands on the left
@@ -103,6 +103,7 @@ class _Cleaner:
         """A model, or a model as a layer of another."""
         config, body = item["config"], {"name": name_of(item)}
         items, takes_mask = without_masks(self.path, layers_of(item))
+        takes_mask.update((layer.get("name", name_of(layer)), False) for layer in items if _is_operator(layer))
         body["layers"] = [self.entry(layer) for layer in items]
         functional = isinstance(config, dict) and "input_layers" in config
         if functional:
@@ -152,13 +153,16 @@ class _Cleaner:
             shape = {key: value for key, value in item["config"].items() if "batch" in key}
             class_name, config = replaced(self.path, name, self.lambdas)
             return class_name, dict(config, **shape)
-        if class_name not in ("TFOpLambda", "SlicingOpLambda") and ".ops" not in str(item.get("module")):
+        if not _is_operator(item):
             return class_name, dict(item["config"])
-        named = item["config"].get("function", class_name)
-        if named in SLICES and _is_last_step(item["inbound_nodes"][0]):
+        if class_name == "TensorFlowOpLayer":
+            name, named, is_last_step, sides = item["name"], *_operation_of_1_15(item)
+        else:
+            named, node = item["config"].get("function", class_name), item["inbound_nodes"][0]
+            is_last_step, sides = named in SLICES and _is_last_step(node), _sides(node)
+        if is_last_step:
             return "LastStep", {"name": name}
         operator = OPERATORS.get(str(named).split(".")[-1].lower())
-        sides = _sides(item["inbound_nodes"][0])
         numbers = [side for side in sides if isinstance(side, (int, float))]
         if operator in MERGES and not numbers:
             return operator, {"name": name}
@@ -286,6 +290,29 @@ def _ends(value):
     if isinstance(value, dict):
         return [end for key in sorted(value) for end in _ends(value[key])]
     return [list(value)] if _is_end(value) else [list(end) for end in value]
+
+
+def _is_operator(item):
+    """Is an entry an operator or a slice of the graph, instead of a layer?"""
+    return item["class_name"] in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer") or (
+        ".ops" in str(item.get("module")))
+
+
+def _operation_of_1_15(item):
+    """(operator, whether it is x[:, -1] or x[:, -1, :], operands) of a TensorFlowOpLayer (1.15 to 2.3)."""
+    node, constants = item["config"]["node_def"], item["config"].get("constants", {})
+    if node["op"] != "StridedSlice":
+        places = sorted(map(str, range(len(node["input"]))))
+        ends = iter(item["inbound_nodes"][0])
+        return node["op"], False, [constants[place] if place in constants else next(ends)[:3]
+                                   for place in places]
+    begin, strides = constants["1"], constants["3"]
+    masks = {key: int(node["attr"][key]["i"]) for key in (
+        "begin_mask", "end_mask", "shrink_axis_mask", "ellipsis_mask", "new_axis_mask")}
+    others = (1 << len(begin)) - 1 - 2  # all axes but that of the steps
+    whole = all(masks[key] & others == others for key in ("begin_mask", "end_mask"))
+    return node["op"], (begin[1:2] == [-1] and set(strides) == {1} and whole and [
+        masks[key] for key in ("shrink_axis_mask", "ellipsis_mask", "new_axis_mask")] == [2, 0, 0]), []
 
 
 def _sides(node):
