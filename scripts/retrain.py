@@ -1,0 +1,214 @@
+"""Trains one model many times, stopped by signals and beside others, and compares every byte.
+
+    sh scripts/run retrain --train data/generate/train.csv --validation data/generate/validation.csv \\
+        --model models/train/keras_model.h5 --trainings 50
+    EMULATOR="qemu-x86_64 -cpu SandyBridge" sh scripts/run retrain ...      on an emulated CPU
+
+In:  what the stage train takes, and the model that it made of that.
+Out: a table of the circumstances: how many trainings ran at once, whether signals stopped and
+     continued them, how many gave the bytes of --model. Those that gave others are named, with the
+     tensor and how far, and kept where --keep says. Exit status 1 when there was one.
+
+Each training is the stage itself in a process of its own, forked after TensorFlow was imported:
+under an emulator the import takes longer than a small training. SIGSTOP and SIGCONT come at moments
+drawn from --seed; what the process was doing then is the machine's affair.
+"""
+import os
+import runpy
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from kit.base.cli import UserError, counted, parser, progress, run
+from kit.rebuild.difference import first_difference
+
+STAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train.py")
+POLL_S = 0.01
+RUNS_S = 1.0  # from a continuation to the next stop, the mean of an exponential distribution
+STOPPED_S = (0.01, 3.0)  # range of a logarithmically even one
+CONFIDENCE = 0.95
+
+
+class Outcome(NamedTuple):
+    """What came of a training."""
+
+    number: int
+    stops: int
+    other: str  # where its model begins to differ, "" when it does not
+
+
+class Training:
+    """A forked process, and the signals that it still gets."""
+
+    def __init__(self, number, work, rng):
+        """work() runs in the process; rng draws the moments of signals, None for none."""
+        self.number, self.stops, self._rng, self._stopped = number, 0, rng, False
+        self._next = time.monotonic() + self._delay() if rng else float("inf")
+        self.pid = os.fork()
+        if not self.pid:
+            status = 1
+            try:
+                status = work()
+            finally:  # nothing of the parent's may run twice
+                os._exit(status)
+
+    def _delay(self):
+        """Seconds to the next signal."""
+        if self._stopped:
+            return float(np.exp(self._rng.uniform(*np.log(STOPPED_S))))
+        return self._rng.exponential(RUNS_S)
+
+    def ended(self):
+        """The exit status, or None; sends the signal that is due."""
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid:
+            return status
+        if time.monotonic() >= self._next:
+            os.kill(self.pid, signal.SIGCONT if self._stopped else signal.SIGSTOP)
+            self._stopped = not self._stopped
+            self.stops += self._stopped
+            self._next = time.monotonic() + self._delay()
+        return None
+
+
+def trained(count, at_once, work, rng):
+    """Yield (number, stops, exit status) of `count` trainings as they end, `at_once` at a time.
+
+    work(number) runs in each; rng draws the signals, None for none.
+    """
+    waiting, running = list(range(count)), []
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                number = waiting.pop(0)
+                running.append(Training(number, lambda: work(number), rng))
+            time.sleep(POLL_S)
+            for training in list(running):
+                status = training.ended()
+                if status is not None:
+                    running.remove(training)
+                    yield training.number, training.stops, status
+    finally:
+        for training in running:  # a stopped one would stay for ever
+            os.kill(training.pid, signal.SIGKILL)
+            os.waitpid(training.pid, 0)
+
+
+def stage(args, folder):
+    """Run the stage train in this process, its outputs and what it prints into a folder."""
+    os.makedirs(folder)
+    log = os.open(os.path.join(folder, "log"), os.O_WRONLY | os.O_CREAT, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    sys.argv = [STAGE, "--params", args.params, "--train", args.train, "--validation",
+                args.validation] + [word for name, file in (
+                    ("model", "keras_model.h5"), ("scaler", "scaler.json"),
+                    ("history", "history.csv")) for word in ("--" + name, os.path.join(folder, file))]
+    try:
+        runpy.run_path(STAGE, run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            print(end.code)
+        return 1 if end.code else 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def outcome(number, stops, status, folder, usual):
+    """The Outcome of a training in a folder against the usual model; UserError when it failed."""
+    if status:
+        with open(os.path.join(folder, "log"), errors="replace") as file:
+            raise UserError("training %d ended with status %d: %s"
+                            % (number, status, file.read().strip()[-300:]))
+    model = os.path.join(folder, "keras_model.h5")
+    with open(model, "rb") as ours, open(usual, "rb") as theirs:
+        same = ours.read() == theirs.read()
+    return Outcome(number, stops, "" if same else first_difference(usual, model))
+
+
+def at_most(others, count):
+    """The share of trainings with other bytes that is not exceeded, by Clopper and Pearson (1934)."""
+    from scipy.stats import beta
+
+    return 1.0 if others == count else float(beta.ppf(CONFIDENCE, others + 1, count - others))
+
+
+def table(found):
+    """The text on {(at once, stopped): [Outcome]}."""
+    lines = ["| at once | stopped | trainings | signals | the usual bytes | others |",
+             "|---|---|---|---|---|---|"]
+    for (at_once, stopped), outcomes in found.items():
+        others = sum(bool(one.other) for one in outcomes)
+        lines.append("| %d | %s | %d | %d | %d | %d |" % (
+            at_once, "yes" if stopped else "no", len(outcomes), 2 * sum(one.stops for one in outcomes),
+            len(outcomes) - others, others))
+    every = [one for outcomes in found.values() for one in outcomes]
+    others = sum(bool(one.other) for one in every)
+    for (at_once, _), outcomes in found.items():
+        lines += ["training %d, %d at once, stopped %s: %s" % (
+            one.number, at_once, counted(one.stops, "time"), one.other)
+            for one in outcomes if one.other]
+    lines.append("%d of %s gave other bytes: at most %.2g %% of such trainings do (%d %% confidence)" % (
+        others, counted(len(every), "training"), 100 * at_most(others, len(every)), 100 * CONFIDENCE))
+    return "\n".join(lines) + "\n"
+
+
+def arguments(argv):
+    p = parser(__doc__)
+    p.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    p.add_argument("--train", required=True, help="record to fit on (CSV)")
+    p.add_argument("--validation", required=True, help="record to watch the loss on (CSV)")
+    p.add_argument("--model", required=True, help="what the stage made of them (.h5)")
+    p.add_argument("--trainings", type=int, default=50, metavar="N",
+                   help="under each circumstance (default: %(default)s)")
+    p.add_argument("--at-once", type=int, nargs="+", default=[1, 8], metavar="N",
+                   help="side by side (default: 1 8)")
+    p.add_argument("--seed", type=int, default=1, help="of the signals (default: %(default)s)")
+    p.add_argument("--keep", metavar="FOLDER", help="where models of other bytes go")
+    return p.parse_args(argv)
+
+
+def repeat(args, scratch, found):
+    """Fill {(at once, stopped): [Outcome]} with every training that the arguments ask for."""
+    rng = np.random.RandomState(args.seed)
+    for at_once in args.at_once:
+        for stopped in (False, True):
+            base = os.path.join(scratch, "%d-%d" % (at_once, stopped))
+            outcomes = found[at_once, stopped] = []
+            for number, stops, status in progress(trained(
+                    args.trainings, at_once, lambda number: stage(args, os.path.join(base, str(number))),
+                    rng if stopped else None),
+                    "%d at once%s" % (at_once, ", stopped" * stopped), args.trainings):
+                folder = os.path.join(base, str(number))
+                outcomes.append(outcome(number, stops, status, folder, args.model))
+                if outcomes[-1].other and args.keep:
+                    os.makedirs(args.keep, exist_ok=True)
+                    shutil.copy(os.path.join(folder, "keras_model.h5"), os.path.join(
+                        args.keep, "%d-%d-%d.h5" % (at_once, stopped, number)))
+                shutil.rmtree(folder)
+
+
+def main(argv):
+    args = arguments(argv)
+    if not os.path.isfile(args.model):
+        raise UserError("%s: no such file; `sh scripts/run train` makes it" % args.model)
+    import kit.tf.tf115  # noqa: F401, once for every training
+
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            repeat(args, scratch, found)
+        except KeyboardInterrupt:  # what was seen until then
+            pass
+    print(table(found), end="")
+    return 1 if any(one.other for outcomes in found.values() for one in outcomes) else 0
+
+
+if __name__ == "__main__":
+    run(main)
