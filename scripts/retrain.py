@@ -46,14 +46,14 @@ class Training:
     """A forked process, and the signals that it still gets."""
 
     def __init__(self, number, work, rng):
-        """work() runs in the process; rng draws the moments of signals, None for none."""
+        """work(number) runs in the process; rng draws the moments of signals, None for none."""
         self.number, self.stops, self._rng, self._stopped = number, 0, rng, False
         self._next = time.monotonic() + self._delay() if rng else float("inf")
         self.pid = os.fork()
         if not self.pid:
             status = 1
             try:
-                status = work()
+                status = work(number)
             finally:  # nothing of the parent's may run twice
                 os._exit(status)
 
@@ -85,8 +85,7 @@ def trained(count, at_once, work, rng):
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                number = waiting.pop(0)
-                running.append(Training(number, lambda: work(number), rng))
+                running.append(Training(waiting.pop(0), work, rng))
             time.sleep(POLL_S)
             for training in list(running):
                 status = training.ended()
@@ -143,17 +142,17 @@ def table(found):
     """The text on {(at once, stopped): [Outcome]}."""
     lines = ["| at once | stopped | trainings | signals | the usual bytes | others |",
              "|---|---|---|---|---|---|"]
-    for (at_once, stopped), outcomes in found.items():
-        others = sum(bool(one.other) for one in outcomes)
+    for (at_once, stopped), ended in found.items():
+        others = sum(bool(one.other) for one in ended)
         lines.append("| %d | %s | %d | %d | %d | %d |" % (
-            at_once, "yes" if stopped else "no", len(outcomes), 2 * sum(one.stops for one in outcomes),
-            len(outcomes) - others, others))
-    every = [one for outcomes in found.values() for one in outcomes]
+            at_once, "yes" if stopped else "no", len(ended), 2 * sum(one.stops for one in ended),
+            len(ended) - others, others))
+    every = [one for ended in found.values() for one in ended]
     others = sum(bool(one.other) for one in every)
-    for (at_once, _), outcomes in found.items():
+    for (at_once, _), ended in found.items():
         lines += ["training %d, %d at once, stopped %s: %s" % (
             one.number, at_once, counted(one.stops, "time"), one.other)
-            for one in outcomes if one.other]
+            for one in ended if one.other]
     lines.append("%d of %s gave other bytes: at most %.2g %% of such trainings do (%d %% confidence)" % (
         others, counted(len(every), "training"), 100 * at_most(others, len(every)), 100 * CONFIDENCE))
     return "\n".join(lines) + "\n"
@@ -174,24 +173,32 @@ def arguments(argv):
     return p.parse_args(argv)
 
 
+def outcomes(args, base, at_once, rng):
+    """Yield the Outcome of every training under one circumstance, below a scratch folder `base`."""
+    def work(number):
+        return stage(args, os.path.join(base, str(number)))
+
+    for number, stops, status in trained(args.trainings, at_once, work, rng):
+        folder = os.path.join(base, str(number))
+        found = outcome(number, stops, status, folder, args.model)
+        if found.other and args.keep:
+            os.makedirs(args.keep, exist_ok=True)
+            shutil.copy(os.path.join(folder, "keras_model.h5"),
+                        os.path.join(args.keep, "%s-%d.h5" % (os.path.basename(base), number)))
+        shutil.rmtree(folder)
+        yield found
+
+
 def repeat(args, scratch, found):
     """Fill {(at once, stopped): [Outcome]} with every training that the arguments ask for."""
     rng = np.random.RandomState(args.seed)
     for at_once in args.at_once:
         for stopped in (False, True):
-            base = os.path.join(scratch, "%d-%d" % (at_once, stopped))
-            outcomes = found[at_once, stopped] = []
-            for number, stops, status in progress(trained(
-                    args.trainings, at_once, lambda number: stage(args, os.path.join(base, str(number))),
-                    rng if stopped else None),
-                    "%d at once%s" % (at_once, ", stopped" * stopped), args.trainings):
-                folder = os.path.join(base, str(number))
-                outcomes.append(outcome(number, stops, status, folder, args.model))
-                if outcomes[-1].other and args.keep:
-                    os.makedirs(args.keep, exist_ok=True)
-                    shutil.copy(os.path.join(folder, "keras_model.h5"), os.path.join(
-                        args.keep, "%d-%d-%d.h5" % (at_once, stopped, number)))
-                shutil.rmtree(folder)
+            name = "%d-at-once%s" % (at_once, "-stopped" * stopped)
+            found[at_once, stopped] = []
+            for one in progress(outcomes(args, os.path.join(scratch, name), at_once,
+                                         rng if stopped else None), name, args.trainings):
+                found[at_once, stopped].append(one)
 
 
 def main(argv):
@@ -207,7 +214,7 @@ def main(argv):
         except KeyboardInterrupt:  # what was seen until then
             pass
     print(table(found), end="")
-    return 1 if any(one.other for outcomes in found.values() for one in outcomes) else 0
+    return 1 if any(one.other for ended in found.values() for one in ended) else 0
 
 
 if __name__ == "__main__":
