@@ -28,9 +28,7 @@ from kit.base.cli import UserError, counted, parser, progress, run
 from kit.rebuild.difference import first_difference
 
 STAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train.py")
-POLL_S = 0.01
-RUNS_S = 1.0  # from a continuation to the next stop, the mean of an exponential distribution
-STOPPED_S = (0.01, 3.0)  # range of a logarithmically even one
+POLL_S = 0.05
 CONFIDENCE = 0.95
 
 
@@ -42,13 +40,26 @@ class Outcome(NamedTuple):
     other: str  # where its model begins to differ, "" when it does not
 
 
+class Signals:
+    """When a training is stopped and continued, in seconds."""
+
+    def __init__(self, seed, runs_s, stopped_s):
+        """runs_s: mean of an exponential distribution; stopped_s: range of a logarithmically even one."""
+        self._rng, self._runs_s, self._stopped_s = np.random.RandomState(seed), runs_s, stopped_s
+
+    def until_next(self, stopped):
+        if stopped:
+            return float(np.exp(self._rng.uniform(*np.log(self._stopped_s))))
+        return self._rng.exponential(self._runs_s)
+
+
 class Training:
     """A forked process, and the signals that it still gets."""
 
-    def __init__(self, number, work, rng):
-        """work(number) runs in the process; rng draws the moments of signals, None for none."""
-        self.number, self.stops, self._rng, self._stopped = number, 0, rng, False
-        self._next = time.monotonic() + self._delay() if rng else float("inf")
+    def __init__(self, number, work, signals):
+        """work(number) runs in the process; signals None for none."""
+        self.number, self.stops, self._signals, self._stopped = number, 0, signals, False
+        self._next = time.monotonic() + signals.until_next(False) if signals else float("inf")
         self.pid = os.fork()
         if not self.pid:
             status = 1
@@ -56,12 +67,6 @@ class Training:
                 status = work(number)
             finally:  # nothing of the parent's may run twice
                 os._exit(status)
-
-    def _delay(self):
-        """Seconds to the next signal."""
-        if self._stopped:
-            return float(np.exp(self._rng.uniform(*np.log(STOPPED_S))))
-        return self._rng.exponential(RUNS_S)
 
     def ended(self):
         """The exit status, or None; sends the signal that is due."""
@@ -72,20 +77,17 @@ class Training:
             os.kill(self.pid, signal.SIGCONT if self._stopped else signal.SIGSTOP)
             self._stopped = not self._stopped
             self.stops += self._stopped
-            self._next = time.monotonic() + self._delay()
+            self._next = time.monotonic() + self._signals.until_next(self._stopped)
         return None
 
 
-def trained(count, at_once, work, rng):
-    """Yield (number, stops, exit status) of `count` trainings as they end, `at_once` at a time.
-
-    work(number) runs in each; rng draws the signals, None for none.
-    """
+def trained(count, at_once, work, signals):
+    """Yield (number, stops, exit status) of `count` trainings as they end, `at_once` at a time."""
     waiting, running = list(range(count)), []
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(Training(waiting.pop(0), work, rng))
+                running.append(Training(waiting.pop(0), work, signals))
             time.sleep(POLL_S)
             for training in list(running):
                 status = training.ended()
@@ -169,16 +171,20 @@ def arguments(argv):
     p.add_argument("--at-once", type=int, nargs="+", default=[1, 8], metavar="N",
                    help="side by side (default: 1 8)")
     p.add_argument("--seed", type=int, default=1, help="of the signals (default: %(default)s)")
+    p.add_argument("--runs-s", type=float, default=1, metavar="S",
+                   help="seconds until a training is stopped, on average (default: %(default)s)")
+    p.add_argument("--stopped-s", type=float, nargs=2, default=[0.01, 3], metavar="S",
+                   help="for how long, from and to (default: 0.01 3)")
     p.add_argument("--keep", metavar="FOLDER", help="where models of other bytes go")
     return p.parse_args(argv)
 
 
-def outcomes(args, base, at_once, rng):
+def outcomes(args, base, at_once, signals):
     """Yield the Outcome of every training under one circumstance, below a scratch folder `base`."""
     def work(number):
         return stage(args, os.path.join(base, str(number)))
 
-    for number, stops, status in trained(args.trainings, at_once, work, rng):
+    for number, stops, status in trained(args.trainings, at_once, work, signals):
         folder = os.path.join(base, str(number))
         found = outcome(number, stops, status, folder, args.model)
         if found.other and args.keep:
@@ -191,13 +197,13 @@ def outcomes(args, base, at_once, rng):
 
 def repeat(args, scratch, found):
     """Fill {(at once, stopped): [Outcome]} with every training that the arguments ask for."""
-    rng = np.random.RandomState(args.seed)
+    signals = Signals(args.seed, args.runs_s, args.stopped_s)
     for at_once in args.at_once:
         for stopped in (False, True):
             name = "%d-at-once%s" % (at_once, "-stopped" * stopped)
             found[at_once, stopped] = []
             for one in progress(outcomes(args, os.path.join(scratch, name), at_once,
-                                         rng if stopped else None), name, args.trainings):
+                                         signals if stopped else None), name, args.trainings):
                 found[at_once, stopped].append(one)
 
 
@@ -207,13 +213,14 @@ def main(argv):
         raise UserError("%s: no such file; `sh scripts/run train` makes it" % args.model)
     import kit.tf.tf115  # noqa: F401, once for every training
 
+    for end in (signal.SIGINT, signal.SIGTERM):  # in the background as well
+        signal.signal(end, signal.default_int_handler)
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         try:
             repeat(args, scratch, found)
-        except KeyboardInterrupt:  # what was seen until then
-            pass
-    print(table(found), end="")
+        finally:  # interrupted: what was seen until then
+            print(table(found), end="")
     return 1 if any(one.other for ended in found.values() for one in ended) else 0
 
 

@@ -12,11 +12,9 @@ import retrain
 from kit.base.cli import UserError
 
 
-@pytest.fixture
-def briefly(monkeypatch):
+def often():
     """Signals many times a second."""
-    monkeypatch.setattr(retrain, "RUNS_S", 0.01)
-    monkeypatch.setattr(retrain, "STOPPED_S", (0.01, 0.02))
+    return retrain.Signals(1, 0.01, (0.01, 0.02))
 
 
 def counts(folder, until=50):
@@ -29,21 +27,21 @@ def counts(folder, until=50):
     return work
 
 
-def test_every_training_ends_and_is_stopped_when_asked(tmp_path, briefly):
-    for rng in (None, np.random.RandomState(1)):
-        ended = sorted(retrain.trained(5, 2, counts(tmp_path), rng))
+def test_every_training_ends_and_is_stopped_when_asked(tmp_path):
+    for signals in (None, often()):
+        ended = sorted(retrain.trained(5, 2, counts(tmp_path), signals))
         assert [(number, status) for number, _, status in ended] == [(n, 0) for n in range(5)]
-        assert all((stops > 0) == (rng is not None) for _, stops, _ in ended)
+        assert all((stops > 0) == (signals is not None) for _, stops, _ in ended)
         assert len(os.listdir(str(tmp_path))) == 5
 
 
-def test_a_training_that_fails_has_a_status_and_none_is_left_behind(tmp_path, briefly):
+def test_a_training_that_fails_has_a_status_and_none_is_left_behind(tmp_path):
     def work(number):
         if number == 1:
             raise MemoryError
         return counts(tmp_path, 10 ** 6)(number)
 
-    running = retrain.trained(3, 3, work, np.random.RandomState(1))
+    running = retrain.trained(3, 3, work, often())
     number, _, status = next(running)
     assert number == 1 and status
     running.close()
@@ -52,14 +50,8 @@ def test_a_training_that_fails_has_a_status_and_none_is_left_behind(tmp_path, br
 
 
 def test_a_stopped_training_is_continued():
-    class Always:
-        def exponential(self, mean):
-            return 0.0
-
-        def uniform(self, low, high):
-            return np.log(0.05)
-
-    training = retrain.Training(0, lambda number: time.sleep(60), Always())
+    training = retrain.Training(
+        0, lambda number: time.sleep(60), retrain.Signals(1, 0, (0.05, 0.05)))
     try:
         assert training.ended() is None and training.stops == 1
         assert os.WIFSTOPPED(os.waitpid(training.pid, os.WUNTRACED)[1])
