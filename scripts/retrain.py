@@ -155,7 +155,7 @@ def table(found):
         lines += ["training %d, %d at once, stopped %s: %s" % (
             one.number, at_once, counted(one.stops, "time"), one.other)
             for one in ended if one.other]
-    lines.append("%d of %s gave other bytes: at most %.2g %% of such trainings do (%d %% confidence)" % (
+    lines.append("%d of %s gave other bytes: at most %.3g %% of such trainings do (%d %% confidence)" % (
         others, counted(len(every), "training"), 100 * at_most(others, len(every)), 100 * CONFIDENCE))
     return "\n".join(lines) + "\n"
 
