@@ -88,10 +88,10 @@ def main(argv):
     if args.c_array and form != "step":
         raise UserError("--c-array writes the step form, not the %s form" % form)
     job = job_of(args)
-    if args.c_golden and len(job.network.data) > 1:
-        raise UserError("%s: no golden stream: the model has %d inputs"
-                        % (args.source, len(job.network.data)))
     data, description = convert(job, form, precision)
+    if args.c_golden and ends(description) != (1, 1):
+        raise UserError("%s: no golden stream: the model has %d inputs and %d outputs"
+                        % ((args.source,) + ends(description)))
     golden = write(args.output, data, description, job.reference)
     print("%s: %s" % (args.output, summary(description)), file=sys.stderr)
     if args.c_array:
@@ -192,6 +192,12 @@ def signature_of(pb_path):
     return signature
 
 
+def ends(description):
+    """(how many inputs, how many outputs) that are no states."""
+    return tuple(sum(item["role"] == "data" for item in description[side])
+                 for side in ("inputs", "outputs"))
+
+
 def write(path, data, description, reference):
     """The .tflite, its .json, and a golden stream of the runtime that proved it, which is given back.
     """
@@ -200,7 +206,7 @@ def write(path, data, description, reference):
 
     model, stem = Model(data), os.path.splitext(path)[0]
     written, stream = {path: data, stem + ".json": json_text(description)}, None
-    if len(model.inputs) == len(model.state) + 1:  # of several inputs there is none
+    if ends(description) == (1, 1):  # of several there is no golden stream
         stream = golden_stream(model, description["precision"], reference.inputs(model.form))
         written[stem + ".golden.json"] = json_text(dict(
             {"file": os.path.basename(path), "sha256": description["sha256"]}, **stream))

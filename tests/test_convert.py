@@ -14,6 +14,7 @@ from conftest import ROOT
 import convert
 from kit.base.cli import UserError
 from kit.runtime import flatbuffer
+from kit.runtime.interpreter import Model
 from keras_models import CHANNELS, STEPS, UNITS, save_forecaster, walk
 
 pytestmark = pytest.mark.slow
@@ -270,6 +271,25 @@ def test_mistakes_get_one_sentence(folder, tmp_path, monkeypatch, name, more, sa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_model_of_several_heads_is_written_without_a_golden_stream(tmp_path, precision):
+    from tensorflow import keras
+
+    x = keras.Input((STEPS, CHANNELS))
+    h = keras.layers.LSTM(UNITS)(x)
+    heads = [keras.layers.Dense(width)(h) for width in (1, 1, 2)]
+    keras.Model(x, heads).save(str(tmp_path / "heads.h5"))
+    np.save(str(tmp_path / "stream.npy"), walk(300))
+    source = [str(tmp_path / "heads.h5"), "--calibration", str(tmp_path / "stream.npy")]
+    for form in ("window", "step"):
+        path = str(tmp_path / ("%s_%s.tflite" % (form, precision)))
+        convert.main(source + ["-o", path])
+        assert [item.shape for item in Model(path).outputs][:3] == [(1, 1), (1, 1), (1, 2)]
+        assert not os.path.exists(path.replace(".tflite", ".golden.json"))
+    with pytest.raises(UserError, match="no golden stream: the model has 1 inputs and 3 outputs"):
+        convert.main(source + ["-o", path, "--c-array", str(tmp_path / "m.h"), "--c-golden"])
+
+
 def test_calibration_of_another_width_is_refused(folder, tmp_path):
     np.save(str(tmp_path / "wide.npy"), walk(100, CHANNELS + 1))
     with pytest.raises(UserError, match=r"wide.npy holds \(100, 4\).*\(n, 3\)"):
@@ -357,7 +377,6 @@ def test_header_compiles_and_holds_the_file(folder, tmp_path):
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler here")
 @pytest.mark.parametrize("precision", ["int8", "int16x8", "float32"])
 def test_the_headers_golden_stream_proves_an_interpreter_in_one_call(folder, tmp_path, precision):
-    from kit.runtime.interpreter import Model
 
     out = tmp_path / ("step_%s.tflite" % precision)
     run(folder, out, "--calibration", str(folder / "stream.npy"), "--c-golden",

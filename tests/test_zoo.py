@@ -247,6 +247,8 @@ def tabular_beside(x, y):
 SEVERAL = {
     "skip": (ALL, lambda: graph(pair_of_lstms, (T, C))),
     "tabular_beside": (ALL, lambda: graph(tabular_beside, (T, C), (6,))),
+    "operators": (ALL, lambda: graph(lambda x: dense()((lstm(4, **SEQ)(
+        1 - x * 2.0) + dense(4)(x))[:, -1, :]), (T, C))),
     "two_outputs": (ALL, lambda: graph(lambda x: [dense(3)(x), lstm(4)(x)], (T, C))),
     "shared_lstm": (ALL, lambda: graph(shared_lstm, (T, C), (T, C))),
     "shared_nested": (ALL, lambda: graph(shared_nested, (T, C), (T, C))),
@@ -331,6 +333,10 @@ LAYERS = {
         layer("Masking", -1.0), dense(4), lstm(4, **SEQ), dense())),
     "masking_average": (WINDOW, lambda: sequential(
         layer("Masking"), lstm(4, **SEQ), layer("GlobalAveragePooling1D"), dense(), steps=12)),
+    "masking_max": (WINDOW, lambda: sequential(
+        layer("Masking"), layer("Bidirectional", lstm(4, **SEQ)), layer("GlobalMaxPooling1D"), dense())),
+    "masking_convolution": (ALL, lambda: sequential(
+        layer("Masking", -1.0), layer("Conv1D", 3, 2), lstm(4), dense(), steps=12)),
     "masking_bidirectional": (WINDOW, lambda: sequential(
         layer("Masking"), layer("Bidirectional", lstm(4, **SEQ)), layer("Bidirectional", gru(3)))),
     "embedding_bidirectional": (NO_STEP, lambda: words(
@@ -411,7 +417,7 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
         "embedding_masked", "masking", "masking_other_value", "masking_average",
-        "masking_bidirectional", "masking_one_bidirectional", "embedding_masked_bidirectional",
+        "masking_max", "masking_bidirectional", "masking_one_bidirectional", "embedding_masked_bidirectional",
         "layer_norm",
         "conv_strided", "conv_strided_valid", "attention", "attention_causal", "attention_masked",
         "weighted_sequence", "dot_vectors", "merges", "activation_layers", "named_activations",

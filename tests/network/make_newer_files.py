@@ -67,6 +67,13 @@ def last_step(x):
     return L.Dense(2)(L.Dropout(0.1)(L.LSTM(4, **SEQ)(x))[:, -1, :])
 
 
+def masked(x):
+    h = L.Masking(-1.0)(x)
+    h = L.Add()([L.Dense(4)(h), L.LSTM(4, **SEQ)(h)])
+    h = L.Bidirectional(L.GRU(3, **SEQ))(h)
+    return L.concatenate([L.LSTM(3)(h), L.GlobalMaxPooling1D()(h)])
+
+
 def normalised():
     layer = L.Normalization()
     layer.adapt(np.random.default_rng(1).normal(3, 2, (50, T, C)))
@@ -95,6 +102,7 @@ MODELS = {
     "arithmetic": lambda: functional(arithmetic),
     "normalised": normalised,
     "last_step": lambda: functional(last_step),
+    "masked": lambda: functional(masked),
 }
 
 
@@ -110,6 +118,8 @@ def main(which, folder):
                                for w, v in zip(model.get_weights(), model.weights)])
         model.compile("adam", odd_loss)
         x = rng.normal(0, 1, (5, T, C)) if name != "embedding" else rng.integers(0, 20, (5, T))
+        if name == "masked":
+            x[:3, 4:] = x[1, 0] = -1
         computed[name + ".x"] = x.astype(np.float32)
         computed[name + ".y"] = np.asarray(model(computed[name + ".x"]))
         save(model, os.path.join(folder, "%s_%s" % (which, name)), which, name in EVERYWHERE)

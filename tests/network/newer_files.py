@@ -10,7 +10,7 @@ STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "newer_files.z
 T = 6
 MODELS = ("functional", "nested", "lstm", "gru", "gru_before", "rnn", "bidirectional",
           "hard_sigmoid", "cells", "activations", "stacked_cells", "convolution", "embedding",
-          "arithmetic", "normalised", "last_step")
+          "arithmetic", "normalised", "last_step", "masked")
 WHOLE = [keras + "_" + name + ending for keras, ending in (("2", ".h5"), ("3", ".keras"))
          for name in MODELS]
 FORMATS = [keras + "_" + name + ending for name in ("functional", "nested") for keras, ending in (

@@ -49,8 +49,8 @@ def test_a_window_that_is_too_long_says_what_works():
 
 def test_a_window_that_is_too_long_of_a_network_without_another_form_is_to_be_shorter():
     one, two = (both(recurrent_activation="hard_sigmoid", **SEQ) for _ in range(2))
-    network = Network([Input("a", (None, C)), Input("b", (None, C))], [Node(one, (0,), (2,)), Node(two, (1,), (3,))],
-                      [("a_out", 2), ("b_out", 3)])
+    network = Network([Input("a", (None, C)), Input("b", (None, C))],
+                      [Node(one, (0,), (2,)), Node(two, (1,), (3,))], [("a_out", 2), ("b_out", 3)])
     with pytest.raises(UserError, match="up to 2000 are; take shorter windows, as there is no other form"):
         possible.check_window(network, possible.MOST_STEPS, "m.h5")
 

@@ -89,7 +89,7 @@ def _network(file):
     outputs = reader.model(file.description, "", None)
     names = _output_names(file.description)
     network = _with_roles(Network(reader.inputs, reader.nodes, list(zip(names, outputs))))
-    _check(file.path, network)
+    _check(file.path, network, file.description.get("takes_mask", {}))
     return network
 
 
@@ -296,8 +296,11 @@ def _reaching_steps(network):
 # --- shapes along the graph -------------------------------------------------------------------
 
 
-def _check(path, network):
-    """Follow the shapes through the layers: UserError where a layer gets what it cannot take."""
+def _check(path, network, takes_mask):
+    """Follow the shapes through the layers: UserError where a layer gets what it cannot take.
+
+    takes_mask : {layer: whether it takes a mask where the file was made}, of those that are known
+    """
     if not any(HANDLERS[layer.class_name].recurrent for layer in network.layers):
         raise UserError("%s: no recurrent layer (LSTM, GRU, SimpleRNN) in this model; "
                         "TFLiteConverter.from_keras_model_file takes it as it is" % path)
@@ -305,7 +308,12 @@ def _check(path, network):
     for node in network.nodes:
         handler = HANDLERS[node.layer.class_name]
         handler.check(path, node.layer, [sizes[value] for value in node.inputs])
-        if masks[node.inputs[0]]:
+        masked_here = masks[node.inputs[0]]
+        if handler.takes_mask and masked_here != takes_mask.get(node.layer.name, masked_here):
+            raise UserError("%s: layer '%s' takes %s mask in the file and %s in 1.15, where masks are lost "
+                            "and handed on at other layers; mask what goes into the next recurrent one"
+                            % ((path, node.layer.name) + (("no", "one") if masked_here else ("a", "none"))))
+        if masked_here:
             handler.check_mask(path, node.layer)
 
 

@@ -14,7 +14,7 @@ import re
 from typing import NamedTuple
 
 from kit.network import ops
-from kit.network.description import returned_states, shapes, step_shapes, timed
+from kit.network.description import masked, returned_states, shapes, step_shapes, timed
 from kit.network.handlers import HANDLERS
 from kit.network.possible import check_fused, check_step
 from kit.network.layers.handler import Call
@@ -71,7 +71,7 @@ def _walk(network, steps, values, build, noted=None):
         handler = HANDLERS[node.layer.class_name]
         call = Call(ops, node.layer, [values[v] for v in node.inputs],
                     [sizes[v] for v in node.inputs], [sizes[v] for v in node.outputs],
-                    [masks[v] for v in node.inputs], noted=noted)
+                    [masks[v] if handler.takes_mask else None for v in node.inputs], noted=noted)
         with tf.name_scope(_scope(node.layer.name) + "/"):
             call = call._replace(made=handler.mask(call))
             found = build(handler, call)
@@ -107,6 +107,7 @@ class _Steps:
     def __init__(self, network, path):
         self.network, self.graph = network, tf.Graph()
         self.timed, self.sizes = timed(network, path), step_shapes(network, path)
+        self.masked = masked(network)
         self.states, self.following, self.number = [], [], 0
 
     def ends(self):
@@ -139,7 +140,8 @@ class _Steps:
                    for name, (_, shape) in zip(names, states)]
         held = [_placeholder(end) for end in carried]
         call = Call(ops, layer, [values[v] for v in node.inputs], sizes,
-                    [self.sizes[v] for v in node.outputs], [masks[v] for v in node.inputs],
+                    [self.sizes[v] for v in node.outputs],
+                    [masks[v] if handler.takes_mask or not self.masked[v] else None for v in node.inputs],
                     states=held, timed=[self.timed[v] for v in node.inputs])
         with tf.name_scope(_scope(layer.name) + "/"):
             call = call._replace(made=handler.mask(call))

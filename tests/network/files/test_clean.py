@@ -98,6 +98,41 @@ def test_slice_that_takes_the_last_step(places, is_last, version):
             cleaned("m", model, version, {})
 
 
+def of_1_15(op, constants, **masks):
+    """The cleaned entry of an operator as 1.15 writes it, on the input."""
+    attributes = {key: {"i": str(value)} for key, value in masks.items()}
+    model = graph(SOURCE, ("z", "TensorFlowOpLayer", {"constants": constants, "node_def": {
+        "op": op, "input": ["a", "b", "c", "d"][:1 + len(constants)], "attr": attributes}},
+        [[["a", 0, 0, {}]]]))
+    model["config"]["layers"][1]["config"]["name"] = "other"
+    return cleaned("m", model, "2.2.4-tf", {})["config"]["layers"][1]
+
+
+@pytest.mark.parametrize("op, constants, expected", [
+    ("AddV2", {"1": 0.5}, (1, 0.5)), ("Sub", {"0": 0.5}, (-1, 0.5)), ("Sub", {"1": 0.5}, (1, -0.5)),
+    ("Mul", {"0": 3}, (3, 0)), ("RealDiv", {"1": 4.0}, (0.25, 0))])
+def test_arithmetic_of_1_15_with_a_number_becomes_rescaling(op, constants, expected):
+    item = of_1_15(op, constants)
+    assert item["class_name"] == "Rescaling" and item["config"]["name"] == item["name"] == "z"
+    assert (item["config"]["scale"], item["config"]["offset"]) == expected
+
+
+ALL_OF_3, LAST = {"begin_mask": 5, "end_mask": 5}, {"1": [0, -1, 0], "2": [0, 0, 0], "3": [1, 1, 1]}
+
+
+@pytest.mark.parametrize("constants, masks, is_last", [
+    (LAST, {}, True), (dict(LAST, **{"1": [0, -2, 0]}), {}, False), (LAST, {"begin_mask": 1}, False),
+    (LAST, {"shrink_axis_mask": 0}, False), (dict(LAST, **{"3": [1, 1, 2]}), {}, False),
+    ({"1": [0, -1], "2": [0, 0], "3": [1, 1]}, {"begin_mask": 1, "end_mask": 1}, True)])
+def test_slice_of_1_15_that_takes_the_last_step(constants, masks, is_last):
+    masks = dict({"shrink_axis_mask": 2, "ellipsis_mask": 0, "new_axis_mask": 0}, **dict(ALL_OF_3, **masks))
+    if is_last:
+        assert of_1_15("StridedSlice", constants, **masks)["class_name"] == "LastStep"
+    else:
+        with pytest.raises(UserError, match="of slices the last step"):
+            of_1_15("StridedSlice", constants, **masks)
+
+
 @pytest.mark.parametrize("item, said", [
     (layer("Conv1D", groups=2), "layer 'odd' has groups=2, which 1.15 does not know"),
     (dense(dtype={"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}),

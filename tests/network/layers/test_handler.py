@@ -35,22 +35,20 @@ def test_the_rank_is_named():
 
 
 def test_a_kind_that_says_nothing_has_no_step_form_over_steps():
-    """Only one that treats each step by itself has, and it takes masked sequences."""
+    """Only one that treats each step by itself has."""
     assert "is Mine over the steps, which needs the whole sequence" in Handler().no_step(
         LAYER, [True], [(5, 3)])
     assert Handler().no_step(LAYER, [False], [(3,)]) is None
-    with pytest.raises(UserError, match="layer 'odd' is Mine after a mask, which Keras does not support"):
-        Handler().check_mask("m.h5", LAYER)
     assert StepByStep().no_step(LAYER, [True], [(5, 3)]) is None
-    assert StepByStep().check_mask("m.h5", LAYER) is None
     assert (Handler().keeps_steps(LAYER, []), StepByStep().keeps_steps(LAYER, [])) == (False, True)
     assert (StepByStep.any_length, Pointwise.any_length) == (False, True)
 
 
-def test_a_mask_goes_on_unless_the_kind_says_otherwise():
+def test_a_mask_goes_on_where_each_step_is_treated_by_itself():
     call = Call(None, LAYER, [], [], [], ["mask", None])
-    assert Handler().mask(call) == "mask"
-    assert Handler().masks(LAYER, [True, False]) and not Handler().masks(LAYER, [False, True])
+    assert StepByStep().mask(call) == "mask" and Handler().mask(call) is None
+    assert [kind().masks(LAYER, [True, False]) for kind in (StepByStep, Handler)] == [True, False]
+    assert not StepByStep().masks(LAYER, [False, True])
 
 
 def test_a_call_gives_sequences_as_one_tensor_or_step_by_step():

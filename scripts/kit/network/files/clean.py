@@ -8,6 +8,7 @@ import re
 
 from kit.base.cli import UserError
 from kit.network.files.arrays import is_model, layers_of, name_of
+from kit.network.files.masks import tensors, without_masks
 from kit.network.files.lambdas import replaced, rescaling
 
 LEFT_OUT = re.compile("_(initializer|regularizer|constraint)$")
@@ -31,7 +32,7 @@ RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "G
           "AlphaDropout", "BatchNormalization")
 OPERATORS = {"add": "Add", "subtract": "Subtract", "sub": "Subtract", "multiply": "Multiply",
              "mul": "Multiply", "divide": "Divide", "truedivide": "Divide", "truediv": "Divide",
-             "maximum": "Maximum", "minimum": "Minimum"}
+             "maximum": "Maximum", "minimum": "Minimum", "addv2": "Add", "realdiv": "Divide"}
 SLICES = ("GetItem", "__operators__.getitem")
 MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 # (scale, offset) for a tensor and a number; `first`: the number stands on the left
@@ -101,7 +102,9 @@ class _Cleaner:
     def model(self, item):
         """A model, or a model as a layer of another."""
         config, body = item["config"], {"name": name_of(item)}
-        body["layers"] = [self.entry(layer) for layer in layers_of(item)]
+        items, takes_mask = without_masks(self.path, layers_of(item))
+        takes_mask.update((layer.get("name", name_of(layer)), False) for layer in items if _is_operator(layer))
+        body["layers"] = [self.entry(layer) for layer in items]
         functional = isinstance(config, dict) and "input_layers" in config
         if functional:
             body["input_layers"] = _ends(config["input_layers"])
@@ -109,7 +112,8 @@ class _Cleaner:
             self.check_order(body["layers"])
         elif isinstance(config, dict) and config.get("build_input_shape"):
             body["build_input_shape"] = config["build_input_shape"]
-        return {"class_name": "Model" if functional else "Sequential", "config": body}
+        return {"class_name": "Model" if functional else "Sequential", "config": body,
+                "takes_mask": takes_mask}
 
     def entry(self, item):
         """One entry of a model's list of layers, with what it is connected to."""
@@ -149,13 +153,16 @@ class _Cleaner:
             shape = {key: value for key, value in item["config"].items() if "batch" in key}
             class_name, config = replaced(self.path, name, self.lambdas)
             return class_name, dict(config, **shape)
-        if class_name not in ("TFOpLambda", "SlicingOpLambda") and ".ops" not in str(item.get("module")):
+        if not _is_operator(item):
             return class_name, dict(item["config"])
-        named = item["config"].get("function", class_name)
-        if named in SLICES and _is_last_step(item["inbound_nodes"][0]):
+        if class_name == "TensorFlowOpLayer":
+            name, named, is_last_step, sides = item["name"], *_operation_of_1_15(item)
+        else:
+            named, node = item["config"].get("function", class_name), item["inbound_nodes"][0]
+            is_last_step, sides = named in SLICES and _is_last_step(node), _sides(node)
+        if is_last_step:
             return "LastStep", {"name": name}
         operator = OPERATORS.get(str(named).split(".")[-1].lower())
-        sides = _sides(item["inbound_nodes"][0])
         numbers = [side for side in sides if isinstance(side, (int, float))]
         if operator in MERGES and not numbers:
             return operator, {"name": name}
@@ -215,22 +222,24 @@ class _Cleaner:
     def node(self, item, node):
         """One call of a layer as 1.15 writes it: [[layer, node, tensor, keywords], ...]."""
         if isinstance(node, dict):
-            keywords, tensors = dict(node.get("kwargs", {})), _histories(node.get("args", []))
-            states = _histories(keywords.pop("initial_state", None))
+            keywords, given = dict(node.get("kwargs", {})), tensors(node.get("args", []))
+            states = tensors(keywords.pop("initial_state", None))
+            if tensors(keywords.get("mask")):
+                del keywords["mask"]
         else:
             ends = [node] if node and isinstance(node[0], str) else node
-            tensors = [list(end[:3]) for end in ends]
+            given = [list(end[:3]) for end in ends]
             keywords = dict(ends[0][3]) if ends and len(ends[0]) > 3 else {}
             for key in ("name", "slice_spec"):
                 keywords.pop(key, None)
             second = keywords.pop("y", None)
-            tensors = [end for end in tensors if end[0] != "_CONSTANT_VALUE"]
+            given = [end for end in given if end[0] != "_CONSTANT_VALUE"]
             states = ([list(second[:3])] if _is_end(second) else []) + [
                 list(end[:3]) for end in _listed_ends(keywords.pop("initial_state", None))]
         self.check_training(item, keywords.pop("training", None))
         keywords = {key: value for key, value in keywords.items() if value not in (None, False)}
         return [end + [dict(keywords) if first else {}] for first, end in
-                zip([True] + [False] * 99, tensors + states)]
+                zip([True] + [False] * 99, given + states)]
 
     def check_training(self, item, training):
         dropout = item["config"].get("dropout") or item["config"].get("recurrent_dropout")
@@ -283,11 +292,34 @@ def _ends(value):
     return [list(value)] if _is_end(value) else [list(end) for end in value]
 
 
+def _is_operator(item):
+    """Is an entry an operator or a slice of the graph, instead of a layer?"""
+    return item["class_name"] in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer") or (
+        ".ops" in str(item.get("module")))
+
+
+def _operation_of_1_15(item):
+    """(operator, whether it is x[:, -1] or x[:, -1, :], operands) of a TensorFlowOpLayer (1.15 to 2.3)."""
+    node, constants = item["config"]["node_def"], item["config"].get("constants", {})
+    if node["op"] != "StridedSlice":
+        places = sorted(map(str, range(len(node["input"]))))
+        ends = iter(item["inbound_nodes"][0])
+        return node["op"], False, [constants[place] if place in constants else next(ends)[:3]
+                                   for place in places]
+    begin, strides = constants["1"], constants["3"]
+    masks = {key: int(node["attr"][key]["i"]) for key in (
+        "begin_mask", "end_mask", "shrink_axis_mask", "ellipsis_mask", "new_axis_mask")}
+    others = (1 << len(begin)) - 1 - 2  # all axes but that of the steps
+    whole = all(masks[key] & others == others for key in ("begin_mask", "end_mask"))
+    return node["op"], (begin[1:2] == [-1] and set(strides) == {1} and whole and [
+        masks[key] for key in ("shrink_axis_mask", "ellipsis_mask", "new_axis_mask")] == [2, 0, 0]), []
+
+
 def _sides(node):
     """The operands of an operator: numbers as they are, tensors as [layer, node, tensor]."""
     if isinstance(node, dict):
         sides = list(node.get("args", [])) + list(node.get("kwargs", {}).values())
-        return [end for side in sides for end in (_histories(side) or [side]) if side is not None]
+        return [end for side in sides for end in (tensors(side) or [side]) if side is not None]
     end = node if isinstance(node[0], str) else node[0]
     first = end[2] if end[0] == "_CONSTANT_VALUE" else end[:3]
     return [first] + [end[3][key] for key in ("x", "y") if key in end[3]]
@@ -318,15 +350,6 @@ def _is_end(value):
 
 def _listed_ends(value):
     return [] if value is None else [value] if _is_end(value) else value
-
-
-def _histories(value):
-    """[layer, node, tensor] of each tensor in the arguments of a call, as Keras 3 writes them."""
-    if isinstance(value, (list, tuple)):
-        return [end for part in value for end in _histories(part)]
-    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        return [list(value["config"]["keras_history"])]
-    return []
 
 
 def _is_mirrored(config):

@@ -11,6 +11,8 @@ class Attention(Handler):
     Masked steps of the value weigh nothing, those of the query give zeros.
     """
 
+    takes_mask = True
+
     def read(self, path, name, config, arrays):
         options = {"causal": bool(config.get("causal"))}
         return Layer(type(self).__name__, name, options, dict(zip(("scale",), arrays)))
@@ -26,9 +28,6 @@ class Attention(Handler):
             raise UserError("%s: layer '%s' is %s of %s; a query, a value and perhaps a key, each "
                             "(steps, channels), are needed"
                             % (path, layer.name, layer.class_name, shapes))
-
-    def check_mask(self, path, layer):
-        pass
 
     def no_step(self, layer, timed, shapes):
         return "is %s, which %s" % (layer.class_name, WHOLE)

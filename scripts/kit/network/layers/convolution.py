@@ -275,6 +275,7 @@ class GlobalPooling(Handler):
 
     def __init__(self, rank, mean=False):
         self.rank, self.mean = rank, mean
+        self.takes_mask = mean
 
     def read(self, path, name, config, arrays):
         refuse_channels_first(path, name, config)
@@ -290,10 +291,6 @@ class GlobalPooling(Handler):
 
     def masks(self, layer, masked):
         return False
-
-    def check_mask(self, path, layer):
-        if not self.mean:
-            super().check_mask(path, layer)
 
     def mask(self, call):
         return None

@@ -67,14 +67,14 @@ class Handler:
 
     # --- masks: of a sequence, which steps count ---
 
+    takes_mask = False  # a layer that takes none sees all steps, and what follows it has no mask
+
     def masks(self, layer, masked):
         """Whether the output carries a mask, for whether the inputs do."""
-        return masked[0]
+        return masked[0] and self.takes_mask
 
     def check_mask(self, path, layer):
-        """UserError where the layer takes no sequence with a mask, as Keras says."""
-        raise UserError("%s: layer '%s' is %s after a mask, which Keras does not support either"
-                        % (path, layer.name, layer.class_name))
+        """UserError where the layer takes no sequence with a mask."""
 
     def mask(self, call):
         """The output's mask: as call.masks."""
@@ -163,14 +163,13 @@ def as_batch(keras, copy, values, after):
 class StepByStep(Handler):
     """Handler of layers that treat each step by itself."""
 
+    takes_mask = True
+
     def keeps_steps(self, layer, shapes):
         return True
 
     def no_step(self, layer, timed, shapes):
         return None
-
-    def check_mask(self, path, layer):
-        pass
 
 
 class Pointwise(StepByStep):

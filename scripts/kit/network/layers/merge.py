@@ -8,6 +8,8 @@ from kit.network.layers.handler import Handler, Layer, WHOLE, as_batch, same
 class Merge(Handler):
     """One value of several, element by element, with numpy's broadcasting."""
 
+    takes_mask = True
+
     def combine(self, tf, tensors):
         raise NotImplementedError
 
@@ -28,9 +30,6 @@ class Merge(Handler):
 
     def masks(self, layer, masked):
         return any(masked)
-
-    def check_mask(self, path, layer):
-        pass
 
     def mask(self, call):
         """A step counts where it counts in all that have a mask."""

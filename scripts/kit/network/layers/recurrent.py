@@ -26,7 +26,7 @@ class Recurrent(Handler):
     initial states; with return_state the last states are outputs after the first.
     """
 
-    recurrent = takes_steps = any_length = True
+    recurrent = takes_steps = takes_mask = any_length = True
     gates = None  # how many blocks of units stand side by side in the kernels
     carried = ("h",)
 
@@ -109,9 +109,6 @@ class Recurrent(Handler):
 
     def masks(self, layer, masked):
         return masked[0] and layer.options["return_sequences"]
-
-    def check_mask(self, path, layer):
-        pass
 
     def mask(self, call):
         return call.masks[0] if call.layer.options["return_sequences"] else None

@@ -37,7 +37,7 @@ class RNN(Handler):
 class Bidirectional(Handler):
     """Both directions over one input, merged; with merge_mode None two outputs."""
 
-    recurrent = takes_steps = any_length = True
+    recurrent = takes_steps = takes_mask = any_length = True
 
     def read(self, path, name, config, arrays):
         inner, merge = config["layer"], config.get("merge_mode", "concat")
@@ -101,10 +101,6 @@ class Bidirectional(Handler):
 
     def masks(self, layer, masked):
         return masked[0] and layer.options["return_sequences"]
-
-    def check_mask(self, path, layer):
-        for handler, cell in zip(self.handlers(layer), self.parts(layer)):
-            handler.check_mask(path, cell)
 
     def mask(self, call):
         return call.masks[0] if call.layer.options["return_sequences"] else None
