@@ -176,7 +176,10 @@ def arguments(argv):
     p.add_argument("--stopped-s", type=float, nargs=2, default=[0.01, 3], metavar="S",
                    help="for how long, from and to (default: 0.01 3)")
     p.add_argument("--keep", metavar="FOLDER", help="where models of other bytes go")
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    if not min([args.trainings, args.runs_s] + args.at_once + args.stopped_s) > 0:
+        raise UserError("--trainings, --at-once, --runs-s and --stopped-s take numbers above zero")
+    return args
 
 
 def outcomes(args, base, at_once, signals):

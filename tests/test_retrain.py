@@ -99,6 +99,13 @@ def test_the_bound_is_where_so_few_are_seen_once_in_twenty(others, count, share)
         assert abs(binom.cdf(others, count, share) - 0.05) < 1e-3
 
 
+@pytest.mark.parametrize("words", [["--at-once", "4", "0"], ["--trainings", "0"],
+                                   ["--stopped-s", "0", "1"], ["--runs-s", "nan"]])
+def test_numbers_are_above_zero(words):
+    with pytest.raises(UserError, match="take numbers above zero"):
+        retrain.arguments(["--train", "a.csv", "--validation", "b.csv", "--model", "c.h5"] + words)
+
+
 @pytest.mark.parametrize("params, expected", [("good", 0), ("bad", 1)])
 def test_the_stage_runs_in_the_process_that_was_forked(tmp_path, monkeypatch, capfd, params, expected):
     script = tmp_path / "train.py"
