@@ -177,7 +177,7 @@ def arguments(argv):
                    help="for how long, from and to (default: 0.01 3)")
     p.add_argument("--keep", metavar="FOLDER", help="where models of other bytes go")
     args = p.parse_args(argv)
-    if not min([args.trainings, args.runs_s] + args.at_once + args.stopped_s) > 0:
+    if not all(value > 0 for value in [args.trainings, args.runs_s] + args.at_once + args.stopped_s):
         raise UserError("--trainings, --at-once, --runs-s and --stopped-s take numbers above zero")
     return args
 
