@@ -247,6 +247,8 @@ def tabular_beside(x, y):
 SEVERAL = {
     "skip": (ALL, lambda: graph(pair_of_lstms, (T, C))),
     "tabular_beside": (ALL, lambda: graph(tabular_beside, (T, C), (6,))),
+    "operators": (ALL, lambda: graph(lambda x: dense()((lstm(4, **SEQ)(
+        1 - x * 2.0) + dense(4)(x))[:, -1, :]), (T, C))),
     "two_outputs": (ALL, lambda: graph(lambda x: [dense(3)(x), lstm(4)(x)], (T, C))),
     "shared_lstm": (ALL, lambda: graph(shared_lstm, (T, C), (T, C))),
     "shared_nested": (ALL, lambda: graph(shared_nested, (T, C), (T, C))),
@@ -476,7 +478,7 @@ def job(path, known):
         network = read_network(file)
         samples = read_inputs(None, None, network.inputs, network.steps or T)
         samples = walks(network) if isinstance(samples, Samples) else samples
-        known[path] = convert.Job(path, network, network.steps or T, samples,
+        known[path] = convert.Job(path, network, T if network.open else None, samples,
                                   Reference(file, samples), 2.0)
     return known[path]
 

@@ -1,9 +1,13 @@
 """TensorFlow 1.15 as the kit imports it: one thread, the CPU, frozen graphs, nothing on stderr."""
 import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from kit.base.cli import UserError
 
 pytestmark = pytest.mark.slow
@@ -44,3 +48,34 @@ def test_a_session_keeps_to_the_cpu():
     with session(tf.Graph()) as run:
         assert {device.device_type for device in run.list_devices()} <= {"CPU", "XLA_CPU"}
     assert np.__version__.startswith("1.18")
+
+
+def test_the_graph_optimizer_has_no_deadline():
+    from kit.tf.tf115 import session, tf
+
+    with session(tf.Graph()) as run:
+        assert run._config.graph_options.rewrite_options.meta_optimizer_timeout_ms == -1
+
+
+REASSOCIATED = """
+from kit.tf.tf115 import session, tf
+
+with tf.Graph().as_default():
+    x = tf.compat.v1.placeholder(tf.float32, (4,))
+    y = (x + [1.] * 4) + [2. ** -24] * 4  # the optimizer adds the constants first
+    for run in (session(), tf.compat.v1.Session()):
+        print(run.run(y, {x: [1e-7, 1., 2., 6e-8]}).tolist())
+"""
+
+
+@pytest.mark.skipif(not shutil.which("faketime"), reason="no faketime (Debian: faketime)")
+def test_a_clock_that_runs_fast_changes_no_bits_and_would_with_the_deadline():
+    def bits(*clock):
+        return subprocess.check_output(
+            clock + (sys.executable, "-c", REASSOCIATED), universal_newlines=True,
+            env=dict(os.environ, PYTHONPATH=os.path.join(ROOT, "scripts"))).splitlines()
+
+    ours, stock = bits()
+    fast, late = bits("faketime", "-f", "+0dx10000000")
+    assert ours == fast == stock
+    assert late != stock

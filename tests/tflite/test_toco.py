@@ -73,6 +73,19 @@ def test_1_15s_converter_is_patched_for_a_conversion_alone(toco):
     assert toco._toco.toco_convert_protos is before
 
 
+def test_the_converters_graph_optimizer_has_no_deadline(toco, graph, monkeypatch):
+    from tensorflow.lite.python import util
+
+    configs, optimize = [], util.tf_optimizer.OptimizeGraph
+    monkeypatch.setattr(util.tf_optimizer, "OptimizeGraph",
+                        lambda config, *rest: configs.append(config) or optimize(config, *rest))
+    case = graph("step")
+    toco.converted(case.path, case.signature)
+    options, = [config.graph_options.rewrite_options for config in configs]
+    assert options.meta_optimizer_timeout_ms == -1
+    assert list(options.optimizers) == ["constfold"]
+
+
 # --- the file ---------------------------------------------------------------------------------
 
 

@@ -299,7 +299,7 @@ def _reaching_steps(network):
 def _check(path, network, takes_mask):
     """Follow the shapes through the layers: UserError where a layer gets what it cannot take.
 
-    takes_mask : {layer: whether Keras 3 gives it a mask}, where the file has masks
+    takes_mask : {layer: whether it takes a mask where the file was made}, of those that are known
     """
     if not any(HANDLERS[layer.class_name].recurrent for layer in network.layers):
         raise UserError("%s: no recurrent layer (LSTM, GRU, SimpleRNN) in this model; "
@@ -309,9 +309,9 @@ def _check(path, network, takes_mask):
         handler = HANDLERS[node.layer.class_name]
         handler.check(path, node.layer, [sizes[value] for value in node.inputs])
         masked_here = masks[node.inputs[0]]
-        if masked_here != takes_mask.get(node.layer.name, masked_here):
-            raise UserError("%s: layer '%s' takes %s mask in Keras 3 and %s in 1.15, where a mask is lost "
-                            "or handed on at other layers; mask what goes into it"
+        if handler.takes_mask and masked_here != takes_mask.get(node.layer.name, masked_here):
+            raise UserError("%s: layer '%s' takes %s mask in the file and %s in 1.15, where masks are lost "
+                            "and handed on at other layers; mask what goes into the next recurrent one"
                             % ((path, node.layer.name) + (("no", "one") if masked_here else ("a", "none"))))
         if masked_here:
             handler.check_mask(path, node.layer)

@@ -38,10 +38,20 @@ if "EIGEN_CACHE_BYTES" in os.environ:
 say_unless_pinned()
 
 
+def unhurried(config):
+    """A ConfigProto whose graph optimizer takes all the time it needs.
+
+    1.15's leaves out the rest of its rewrites five minutes after it began, by the system's clock:
+    a process that was stopped, or a clock that was set, gave other last bits.
+    """
+    config.graph_options.rewrite_options.meta_optimizer_timeout_ms = -1
+    return config
+
+
 def session(graph=None):
     """A session on the CPU alone; TF_NUM_{INTRA,INTER}OP_THREADS say with how many threads."""
-    return tf.compat.v1.Session(graph=graph, config=tf.compat.v1.ConfigProto(
-        device_count={"CPU": 1, "GPU": 0}))
+    return tf.compat.v1.Session(graph=graph, config=unhurried(tf.compat.v1.ConfigProto(
+        device_count={"CPU": 1, "GPU": 0})))
 
 
 def load_keras(path):

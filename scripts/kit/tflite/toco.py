@@ -13,7 +13,7 @@ from kit.base.digest import sha256_of
 from kit.runtime import flatbuffer, verifier
 from kit.runtime.forms import states_of
 from kit.runtime.precisions import PRECISIONS
-from kit.tf.tf115 import quiet_stderr, tf
+from kit.tf.tf115 import quiet_stderr, tf, unhurried
 
 from tensorflow.lite.python import convert as _toco
 
@@ -42,6 +42,8 @@ def converted(pb_path, signature, dynamic=False):
     if len(converter._graph_def.node) > LONG_GRAPH_NODES:
         print("a long graph: the converter takes the square of its length, a minute or more",
               file=sys.stderr)
+    optimizer = unhurried(converter._grappler_config())
+    converter._grappler_config = lambda: optimizer
     if dynamic:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:

@@ -53,51 +53,6 @@ def test_connections_of_keras_3_in_the_words_of_1_15():
     assert nodes["z"] == [[["r", 0, 0, {}], ["h", 0, 0, {}]]]
 
 
-@pytest.mark.parametrize("node, version, expected", [
-    ({"args": [tensor("a"), 2.0], "kwargs": {}}, "3.1.0", (2.0, 0.0)),
-    ([["a", 0, 0, {"y": 2.0, "name": None}]], "2.11.0", (2.0, 0.0)),
-    ([["_CONSTANT_VALUE", -1, 2.0, {"y": ["a", 0, 0]}]], "2.11.0", (2.0, 0.0)),
-])
-def test_arithmetic_with_a_number_becomes_rescaling(node, version, expected):
-    multiply = dict(function="math.multiply") if version < "3" else {}
-    model = graph(SOURCE, ("z", "TFOpLambda" if multiply else "Multiply", multiply, [node]))
-    model["config"]["layers"][1]["module"] = "keras.src.ops.numpy"
-    item = cleaned("m", model, version, {})["config"]["layers"][1]
-    assert item["class_name"] == "Rescaling"
-    assert (item["config"]["scale"], item["config"]["offset"]) == expected
-    assert item["inbound_nodes"] == [[["a", 0, 0, {}]]]
-
-
-def test_subtraction_from_a_number_turns_the_sign():
-    model = graph(SOURCE, ("z", "Subtract", {}, [{"args": [1.0, tensor("a")], "kwargs": {}}]))
-    model["config"]["layers"][1]["module"] = "keras.src.ops.numpy"
-    config = cleaned("m", model, "3.1.0", {})["config"]["layers"][1]["config"]
-    assert (config["scale"], config["offset"]) == (-1.0, 1.0)
-
-
-WHOLE, FROM_2 = {"start": None, "stop": None, "step": None}, {"start": 2, "stop": None, "step": None}
-
-
-@pytest.mark.parametrize("places, is_last", [
-    ([WHOLE, -1, WHOLE], True), ([WHOLE, -1], True), ([WHOLE, 0, WHOLE], False),
-    ([WHOLE, FROM_2, WHOLE], False), ([WHOLE, -1, FROM_2], False), ([WHOLE], False)])
-@pytest.mark.parametrize("version", ["2.15.0", "3.1.0"])
-def test_slice_that_takes_the_last_step(places, is_last, version):
-    model = graph(SOURCE, ("z", "SlicingOpLambda", {"function": "__operators__.getitem"}, [
-        ["a", 0, 0, {"slice_spec": places}]]))
-    if version[0] == "3":
-        slices = [{"class_name": "__slice__", "config": place} if isinstance(place, dict) else place
-                  for place in places]
-        model = graph(SOURCE, ("z", "GetItem", {}, [{"args": [tensor("a"), slices], "kwargs": {}}]))
-        model["config"]["layers"][1]["module"] = "keras.src.ops.numpy"
-    if is_last:
-        item = cleaned("m", model, version, {})["config"]["layers"][1]
-        assert item["class_name"] == "LastStep" and item["inbound_nodes"] == [[["a", 0, 0, {}]]]
-    else:
-        with pytest.raises(UserError, match="of slices the last step"):
-            cleaned("m", model, version, {})
-
-
 @pytest.mark.parametrize("item, said", [
     (layer("Conv1D", groups=2), "layer 'odd' has groups=2, which 1.15 does not know"),
     (dense(dtype={"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}),
