@@ -202,7 +202,7 @@ def repeat(args, scratch, found):
     """Fill {(at once, stopped): [Outcome]} with every training that the arguments ask for."""
     signals = Signals(args.seed, args.runs_s, args.stopped_s)
     for at_once in args.at_once:
-        for stopped in (False, True):
+        for stopped in (True, False):
             name = "%d-at-once%s" % (at_once, "-stopped" * stopped)
             found[at_once, stopped] = []
             for one in progress(outcomes(args, os.path.join(scratch, name), at_once,
