@@ -303,7 +303,7 @@ def looped(job, precision, folder):
 
     def make(network, precision, samples):
         form = "loop" if network.open or network.steps else "window"  # that of one vector
-        pb_path, signature = frozen_source(job._replace(network=network), form, folder)
+        pb_path, signature = frozen_source(job._replace(network=network, steps=steps), form, folder)
         signature = dict(signature, form="loop")  # each window from the zero state
         return Step(merge_constants(MAKERS[precision](pb_path, signature, samples)), signature)
 

@@ -7,7 +7,8 @@
 
 In:  a log with the channels that the model was trained on, a time column before them or none
      (docs/your-own-data.md has the formats; --settings names the section `generate.log` of a log
-     that needs one), and what convert, evaluate and train made.
+     that needs one), and what convert, evaluate and train made. A detector says with which model and
+     scaler it was fitted (`fitted_with`), and others are refused.
 Out: one line per change. `start` and `end` count samples from 0, gaps in the time included unless
      they are longer than a window, and the end is the first sample after the alarm; `peak_score` is
      the highest so far, in decades. `event` is begin, end, or open: an alarm that lasts when the
@@ -33,7 +34,7 @@ import numpy as np
 
 from kit.base.cli import UserError, atomic_path, counted, parser, read_json, run
 from kit.detection import memory
-from kit.detection.fitted import read_detector
+from kit.detection.fitted import fitted_with, read_detector
 from kit.detection.stream import (
     FIELDS, Envelope, StreamDetector, Watch, check_channels, stem, step_model)
 from kit.page.panels import draw, figure_class
@@ -381,7 +382,8 @@ def main(argv):
             raise UserError("%s: No such file; `make evaluate` makes it, or `dvc pull` gets it" % path)
     scaler = read_scaler(args.scaler)
     model = InPieces(step_model(args.model), model_file(args.model)[0])  # many samples a call
-    fitted = read_detector(args.detector, stem(args.model), len(scaler.channels))
+    fitted = read_detector(
+        args.detector, stem(args.model), len(scaler.channels), fitted_with(args.model, scaler))
     signals, bad = Signals(), BadRows() if args.bad_rows == "skip" else None
     with signals.heeded():
         detect(args, scaler, model, fitted, signals, bad)

@@ -28,6 +28,7 @@ from kit.base.cli import (
 from kit.base.params import load_params
 from kit.base.processes import Processes
 from kit.detection import baselines, certificate, fitting, metrics, scores
+from kit.detection.fitted import fitted_with
 from kit.detection.forecasts import forecast_all
 from kit.record.kept import Kept, shelf
 from kit.record.records import interval_s, labels, read_events, read_record
@@ -423,6 +424,8 @@ def judged(args, params, paths, window, kept_in):
                   for name, (detector, test_scores) in others.items()})
     for detector, _ in found.values():  # what detect needs to know beside
         detector.update(warm_up_samples=window, interval_s=seconds)
+    for name, path in paths.items():
+        found[name][0].update(fitted_with=fitted_with(path, scaler))
     errors = {name: forecast_errors(parts[0][:], outputs[name][0][:]) for name in paths}
     return test, events, marks, errors, outputs, found
 

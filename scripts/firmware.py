@@ -16,7 +16,7 @@ import sys
 
 from kit.base.cli import parser, run, write_together
 from kit.base.digest import sha256
-from kit.detection.fitted import read_detector
+from kit.detection.fitted import fitted_with, read_detector
 from kit.firmware import fixed, golden, readme, source
 from kit.firmware.graph import read_step
 from kit.record.records import read_record
@@ -52,7 +52,7 @@ def main(argv):
     args = arguments(argv)
     step = read_step_file(args.model)
     scaler, name = read_scaler(args.scaler), os.path.splitext(os.path.basename(args.model))[0]
-    detector = read_detector(args.detector, name, len(scaler.channels))
+    detector = read_detector(args.detector, name, len(scaler.channels), fitted_with(args.model, scaler))
     dtype = step.tensors[step.inputs[0]].dtype
     model = Model(args.model, fixed.ROUNDINGS[args.rounding] if args.rounding else None)
     rounding = fixed.rounding_of(model.runtime)

@@ -27,6 +27,7 @@ import numpy as np
 from kit.base.cli import UserError, counted, json_text, parser, run, write_together
 from kit.base.params import load_params, load_yaml
 from kit.detection import fitting
+from kit.detection.fitted import fitted_with
 from kit.record.records import Record, session_bounds
 from kit.record.timeline import DAY_S
 from kit.record.windows import fit_scaler, model_input, read_scaler, scaler_to_json
@@ -182,6 +183,7 @@ def main(argv):
         detector, runtime = fit(model, record, scaler, interval_s, args.window_steps,
                                 params["evaluate"], args.python)
         name = os.path.splitext(os.path.basename(model))[0]
+        detector.update(fitted_with=fitted_with(model, scaler))
         written = {"detectors.json": json_text({name: detector}),
                    "scaler.json": json_text(scaler_to_json(scaler))}
         for made in sorted(os.listdir(folder)):

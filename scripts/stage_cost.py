@@ -6,7 +6,7 @@
 In:  a tree in which everything is built, on a machine that is idle. Each stage runs twice more in it,
      alone and through `dvc repro --force --single-item`, and gives the bytes that are there.
 Out: on the terminal, seconds of each stage and of all of them beside those of train, and of a
-     `dvc repro` that has nothing to do beside `dvc status`.
+     `dvc repro` that has nothing to do beside `dvc status`, medians of five rounds of both.
 
 Python itself says how long imports take (PYTHONPROFILEIMPORTTIME); those of several processes of a
 stage are added up. DVC is what a stage takes through it beyond its command.
@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import time
+from statistics import median
 from typing import NamedTuple
 
 from kit.base.cli import UserError, parser, progress, run
@@ -24,6 +25,7 @@ from kit.rebuild.stages import expand, load_pipeline
 
 IMPORT = re.compile(r"^import time: +\d+ \| +(\d+) \| \S+$", re.M)  # of another import: indented
 TENSORFLOW = re.compile(r"^import time: +\d+ \| +(\d+) \| +tensorflow$", re.M)
+ROUNDS = 5  # of what has nothing to do
 
 
 class Cost(NamedTuple):
@@ -65,6 +67,14 @@ def table(costs):
     return lines
 
 
+def nothing_to_do(dvc):
+    """The line on `dvc repro` beside `dvc status`; their ratio is taken within a round."""
+    rounds = [[timed([dvc, word])[0] for word in ("status", "repro")] for _ in range(ROUNDS)]
+    return "nothing to do: dvc repro %.1f s, %.2f times dvc status (%.1f s)" % (
+        median(repro for _, repro in rounds), median(repro / status for status, repro in rounds),
+        median(status for status, _ in rounds))
+
+
 def arguments(argv):
     p = parser(__doc__)
     p.add_argument("--pipeline", default="dvc.yaml", help="default: %(default)s")
@@ -80,9 +90,7 @@ def main(argv):
     chosen = [stage for stage in stages if not args.only or stage.name.split("@")[0] in args.only]
     costs = {stage.name: cost(stage, args.dvc) for stage in progress(chosen, "stages")}
     print("\n".join(table(costs)))
-    status, repro = (timed([args.dvc, word])[0] for word in ("status", "repro"))
-    print("nothing to do: dvc repro %.1f s, %.2f times dvc status (%.1f s)"
-          % (repro, repro / status, status))
+    print(nothing_to_do(args.dvc))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from conftest import ROOT
 import detect
 from detect import Signals
 from kit.base.cli import UserError
-from kit.detection.fitted import read_detector
+from kit.detection.fitted import fitted_with, read_detector
 from kit.detection.stream import StreamDetector
 from kit.record.records import read_record
-from kit.record.windows import read_scaler
+from kit.record.windows import read_scaler, scaler_to_json
 from kit.runtime.interpreter import Model
 from toy import FITTED, LargestResidual, Persistence
 
@@ -156,6 +156,23 @@ def test_what_is_not_there_is_named(kit, change, words):
     (kit / "window_int8.tflite").write_bytes(b"")
     with pytest.raises(UserError, match=words):
         detect.main(arguments() + change)
+
+
+def test_a_detector_is_used_with_what_it_was_fitted_with(kit, capsys):
+    scaler = read_scaler("scaler.json")
+    claim = fitted_with("step_int8.tflite", scaler)
+    (kit / "detectors.json").write_text(json.dumps({"step_int8": dict(FITTED, fitted_with=claim)}))
+    (kit / "scaler.json").write_text(json.dumps(scaler_to_json(scaler), indent=3))  # the same numbers
+    detect.main(arguments())
+    assert rows(capsys.readouterr().out)
+    (kit / "scaler.json").write_text(json.dumps({"channels": ["b", "a"], "mean": [10, 0], "std": [2, 1]}))
+    with pytest.raises(UserError, match="detectors.json: step_int8 was fitted with another scaler"):
+        detect.main(arguments())
+    (kit / "step_int8.tflite").write_bytes(b"altered")
+    with pytest.raises(UserError, match="another model .* remove step_int8.fitted_with to use it all the"):
+        detect.main(arguments())
+    (kit / "detectors.json").write_text(json.dumps({"step_int8": FITTED}))
+    detect.main(arguments())
 
 
 def test_what_no_stage_has_made_yet_says_how_to_make_it(kit):

@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT
 import evaluate
 from kit.base.cli import UserError
+from kit.base.digest import sha256
 from kit.detection import scores
 from kit.record.records import Record, write_events, write_record
 
@@ -244,7 +245,10 @@ def test_a_whole_run(case):
     stretch = pd.read_csv(os.path.join(out, "score.csv"))
     assert list(stretch) == ["time", "detector", "score", "threshold", "label", "alarm"]
     assert stretch["label"].sum() == 18
-    detector = read(out, "detectors.json")["keras"]
+    fitted = read(out, "detectors.json")
+    detector = fitted["keras"]
+    assert detector["fitted_with"]["model"] == sha256(case.path("model.h5"))
+    assert "fitted_with" not in fitted["linear_forecaster"]
     assert scores.Scorer(detector).update(np.zeros((3, 2)), np.zeros((3, 2))).shape == (3,)
 
 

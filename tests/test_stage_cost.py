@@ -40,3 +40,9 @@ def test_the_table_has_all_stages_beside_train():
         ["stage", "seconds", "dvc", "tensorflow", "imports", "work"],
         ["generate", "2.0", "1.0", "0.0", "0.5", "0.5"], ["train", "4.0", "1.0", "1.0", "0.5", "1.5"],
         ["all", "6.0", "2.0", "1.0", "1.0", "2.0"], "all stages: 1.50 times train".split()]
+
+
+def test_what_has_nothing_to_do_is_a_median_of_rounds(monkeypatch):
+    seconds = iter([1, 2, 1, 2, 10, 30, 1, 1, 1, 2])  # status, repro, status, ...
+    monkeypatch.setattr(stage_cost, "timed", lambda command: (next(seconds), ""))
+    assert stage_cost.nothing_to_do("dvc") == "nothing to do: dvc repro 2.0 s, 2.00 times dvc status (1.0 s)"

@@ -478,7 +478,7 @@ def job(path, known):
         network = read_network(file)
         samples = read_inputs(None, None, network.inputs, network.steps or T)
         samples = walks(network) if isinstance(samples, Samples) else samples
-        known[path] = convert.Job(path, network, network.steps or T, samples,
+        known[path] = convert.Job(path, network, T if network.open else None, samples,
                                   Reference(file, samples), 2.0)
     return known[path]
 

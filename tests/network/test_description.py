@@ -5,7 +5,7 @@ import pytest
 
 from kit.base.cli import UserError
 from kit.network.description import read_network, shapes, step_shapes
-from keras_files import C, UNITS, WEIGHTS, dense, functional, layer, lstm, write
+from keras_files import C, UNITS, WEIGHTS, dense, functional, graph, layer, lstm, tensor, write
 
 
 def test_forecaster_is_read_in_order(tmp_path):
@@ -171,3 +171,32 @@ def test_step_shapes_are_those_of_one_step(tmp_path):
 def test_a_circle_is_refused(tmp_path):
     with pytest.raises(UserError, match="waits for"):
         read(tmp_path, [[["dense", 0, 0, {}]]])
+
+
+@pytest.mark.parametrize("mask, said", [(True, None), (False, "takes no mask in the file and one in 1.15")])
+def test_a_mask_that_1_15_would_hand_on_otherwise_is_named(tmp_path, mask, said):
+    """As Keras 3 writes it: the mask of Masking, and whether the LSTM behind it takes it."""
+    config = graph(
+        ("in", "InputLayer", {"batch_shape": [None, 5, C]}, []),
+        ("masking", "Masking", {"mask_value": 0.0}, call("in")), ("differs", "NotEqual", {}, call("in", 0.0)),
+        ("any", "Any", {}, call("differs")),
+        ("held", "LeakyReLU", {"alpha": 0.5}, call("masking")),
+        ("norm", "LSTM", lstm()["config"], call("masking", mask="any")),
+        ("lstm", "LSTM", lstm()["config"], call("held", mask="any" if mask else None)),
+        ("dense", "Dense", dense()["config"], call("lstm")), inputs="in", outputs="dense")
+    for item in config["config"]["layers"][2:4]:
+        item["module"] = "keras.src.ops.numpy"
+    config["config"]["output_layers"].append(["norm", 0, 0])
+    path = write(tmp_path / "m.h5", None, "3.1.0", dict(WEIGHTS, norm=WEIGHTS["lstm"]), config)
+    if said:
+        with pytest.raises(UserError, match="layer 'lstm' " + said):
+            read_network(path)
+    else:
+        assert [layer.class_name for layer in read_network(path).layers] == [
+            "Masking", "LeakyReLU", "LSTM", "Dense", "LSTM"]
+
+
+def call(source, *more, **given):
+    """One call in the words of Keras 3."""
+    return [{"args": [tensor(source), *more], "kwargs": {
+        key: value and tensor(value) for key, value in given.items()}}]

@@ -3,8 +3,33 @@ import numpy as np
 import pytest
 
 from kit.base.cli import UserError
+from kit.network.files.keras_file import read_keras
 from kit.record.samples import Samples
+from keras_files import C, WEIGHTS, dense, lstm, write
 from network.newer_files import T, opened
+
+
+@pytest.mark.slow
+def test_large_outputs_are_held_against_their_rounding(tmp_path):
+    """exp of large numbers: float32 itself is off by more than the bound of usual outputs."""
+    from kit.network.expected import check_expected
+    from kit.network.files.build import built, in_float64
+    from kit.network.parity import keras_windows
+
+    weights = {"lstm": WEIGHTS["lstm"], "dense": WEIGHTS["dense"]}
+    path = write(tmp_path / "m.h5", [lstm(batch_input_shape=[None, T, C]), dense(
+        activation="exponential", units=2)], weights=weights, fill=1.7)
+    samples = Samples(np.random.RandomState(0).standard_normal((5, T, C)).astype(np.float32), T, False)
+    file = read_keras(path)
+    with in_float64():
+        exact = keras_windows(built(file, "float64"), samples.first(5))
+    rounding = np.abs(exact - keras_windows(built(file), samples.first(5))).max()
+    assert rounding > 1e-5 * np.std(exact)
+    np.save(str(tmp_path / "exact.npy"), exact)
+    check_expected(str(tmp_path / "exact.npy"), file, samples)
+    np.save(str(tmp_path / "other.npy"), exact + 30 * rounding)
+    with pytest.raises(UserError, match="differs from these outputs"):
+        check_expected(str(tmp_path / "other.npy"), file, samples)
 
 
 @pytest.mark.slow

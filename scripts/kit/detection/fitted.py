@@ -1,14 +1,17 @@
 """detectors.json, checked: a NaN threshold would mean never an alarm. numpy alone."""
 import numpy as np
 
-from kit.base.cli import UserError, read_json
-from kit.base.expect import Each, Number, Optional, Whole, expect
+from kit.base.cli import UserError, json_text, read_json
+from kit.base.digest import sha256, sha256_of
+from kit.base.expect import Each, Number, Optional, Text, Whole, expect
+from kit.record.windows import scaler_to_json
 
 POSITIVE = Number(above=0)
 DETECTOR = {  # of every detector
     "threshold": Number(),  # decades
     "warm_up_samples": Whole(low=0),
     "interval_s": Number(above=0, high=1e8),  # three years
+    "fitted_with": Optional({"model": Text, "scaler": Text}),  # their SHA-256
 }
 TAIL = {"knots": [Number()], "decades": [Number()], "shape": Number(), "scale": POSITIVE}
 LADDER = {"usual": Number(), "tails": [TAIL]}
@@ -32,10 +35,17 @@ ARRAYS = {
 ABOVE_ZERO = ("powers", "weights", "norms")
 
 
-def read_detector(path, name, channels):
+def fitted_with(model, scaler):
+    """What a detector says of the file and of the Scaler that it was fitted with: their SHA-256."""
+    return {"model": sha256(model), "scaler": sha256_of(json_text(scaler_to_json(scaler)).encode())}
+
+
+def read_detector(path, name, channels, used_with=None):
     """The fitted detector of a model file, with which records of so many channels are scored.
 
-    UserError naming the key that is missing or holds what no detector has.
+    used_with : what `fitted_with` gives for the model and the scaler here
+    UserError naming the key that is missing or holds what no detector has, or which of the two it was
+    not fitted with; a detector that says nothing about them is taken with any.
     """
     detectors = read_json(path)
     expect(detectors, Each({}), path)
@@ -45,6 +55,12 @@ def read_detector(path, name, channels):
     detector = detectors[name]
     expect(detector, DETECTOR, path, name)
     check_scorer(detector, channels, path, name)
+    claimed = detector.get("fitted_with", {})
+    for what, digest in (used_with or {}).items():
+        if claimed.get(what, digest) != digest:
+            raise UserError("%s: %s was fitted with another %s (their sha256 differ); take the files of "
+                            "one run, fit it again with fit_detector, or remove %s.fitted_with to use "
+                            "it all the same" % (path, name, what, name))
     return detector
 
 

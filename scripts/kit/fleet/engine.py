@@ -11,7 +11,7 @@ import functools
 import numpy as np
 
 from kit.base.cli import UserError
-from kit.detection.fitted import read_detector
+from kit.detection.fitted import fitted_with, read_detector
 from kit.detection.scores import as_arrays
 from kit.detection.stream import StreamDetector, Watch, stem
 from kit.fleet import kernels, sensors
@@ -29,7 +29,8 @@ class Shared:
     def __init__(self, model, detector, scaler):
         self.batch = Batch(model)
         self.scaler = read_scaler(scaler)
-        self.fitted = as_arrays(read_detector(detector, stem(model), len(self.scaler.channels)))
+        self.fitted = as_arrays(read_detector(
+            detector, stem(model), len(self.scaler.channels), fitted_with(model, self.scaler)))
         scorer, rng = kernels.scorer_of(self.fitted), np.random.Generator(np.random.PCG64(0))
         self.compiled = isinstance(scorer, kernels.CompiledScorer) and kernels.check(
             scorer, self.scaler, rng)  # else, on this CPU, the slow one

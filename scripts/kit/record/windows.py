@@ -33,7 +33,8 @@ def fit_scaler(record):
 
 def scaler_to_json(scaler):
     """What scaler.json holds."""
-    return {"channels": scaler.channels, "mean": list(scaler.mean), "std": list(scaler.std)}
+    return {"channels": scaler.channels, "mean": np.asarray(scaler.mean, float).tolist(),
+            "std": np.asarray(scaler.std, float).tolist()}
 
 
 def read_scaler(path):

@@ -8,8 +8,9 @@ import re
 
 from kit.base.cli import UserError
 from kit.network.files.arrays import is_model, layers_of, name_of
+from kit.network.files.lambdas import replaced
 from kit.network.files.masks import tensors, without_masks
-from kit.network.files.lambdas import replaced, rescaling
+from kit.network.files.operators import as_layer, is_operator
 
 LEFT_OUT = re.compile("_(initializer|regularizer|constraint)$")
 SAYS_NOTHING = ("seed", "optional", "synchronized", "use_cudnn", "autocast", "quantization_config",
@@ -30,16 +31,6 @@ EITHER_WAY = ("InputLayer", "Dense", "Activation", "Dropout", "LeakyReLU", "ReLU
               "Concatenate", "Multiply", "Rescaling")
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
           "AlphaDropout", "BatchNormalization")
-OPERATORS = {"add": "Add", "subtract": "Subtract", "sub": "Subtract", "multiply": "Multiply",
-             "mul": "Multiply", "divide": "Divide", "truedivide": "Divide", "truediv": "Divide",
-             "maximum": "Maximum", "minimum": "Minimum", "addv2": "Add", "realdiv": "Divide"}
-SLICES = ("GetItem", "__operators__.getitem")
-MERGES = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
-# (scale, offset) for a tensor and a number; `first`: the number stands on the left
-RESCALING = {"Add": lambda number, first: (1, number),
-             "Subtract": lambda number, first: (-1, number) if first else (1, -number),
-             "Multiply": lambda number, first: (number, 0),
-             "Divide": lambda number, first: None if first or not number else (1 / number, 0)}
 
 
 def cleaned(path, description, version, lambdas):
@@ -103,7 +94,7 @@ class _Cleaner:
         """A model, or a model as a layer of another."""
         config, body = item["config"], {"name": name_of(item)}
         items, takes_mask = without_masks(self.path, layers_of(item))
-        takes_mask.update((layer.get("name", name_of(layer)), False) for layer in items if _is_operator(layer))
+        takes_mask.update((layer.get("name", name_of(layer)), False) for layer in items if is_operator(layer))
         body["layers"] = [self.entry(layer) for layer in items]
         functional = isinstance(config, dict) and "input_layers" in config
         if functional:
@@ -153,27 +144,16 @@ class _Cleaner:
             shape = {key: value for key, value in item["config"].items() if "batch" in key}
             class_name, config = replaced(self.path, name, self.lambdas)
             return class_name, dict(config, **shape)
-        if not _is_operator(item):
+        if not is_operator(item):
             return class_name, dict(item["config"])
-        if class_name == "TensorFlowOpLayer":
-            name, named, is_last_step, sides = item["name"], *_operation_of_1_15(item)
-        else:
-            named, node = item["config"].get("function", class_name), item["inbound_nodes"][0]
-            is_last_step, sides = named in SLICES and _is_last_step(node), _sides(node)
-        if is_last_step:
-            return "LastStep", {"name": name}
-        operator = OPERATORS.get(str(named).split(".")[-1].lower())
-        numbers = [side for side in sides if isinstance(side, (int, float))]
-        if operator in MERGES and not numbers:
-            return operator, {"name": name}
-        if operator in RESCALING and len(numbers) == 1 and len(sides) == 2:
-            line = RESCALING[operator](numbers[0], sides[0] is numbers[0])
-            if line:
-                return rescaling(name, *line)
+        found = as_layer(item)
+        if found:
+            return found
         raise UserError("%s: the operator %s ('%s') stands between the layers; between tensors "
                         "add, subtract, multiply, maximum and minimum are read, with a number add, "
-                        "subtract, multiply and divide, of slices the last step, x[:, -1, :]"
-                        % (self.path, named, name))
+                        "subtract, multiply and divide, of slices the last step, x[:, -1, :], over the steps "
+                        "mean and max, and activations"
+                        % (self.path, item["config"].get("function", class_name), name))
 
     def rename(self, class_name, config):
         """Keys and values that have another name in 1.15, or another meaning under the same."""
@@ -230,7 +210,7 @@ class _Cleaner:
             ends = [node] if node and isinstance(node[0], str) else node
             given = [list(end[:3]) for end in ends]
             keywords = dict(ends[0][3]) if ends and len(ends[0]) > 3 else {}
-            for key in ("name", "slice_spec"):
+            for key in ("name", "slice_spec") + ("axis", "keepdims") * is_operator(item):
                 keywords.pop(key, None)
             second = keywords.pop("y", None)
             given = [end for end in given if end[0] != "_CONSTANT_VALUE"]
@@ -290,50 +270,6 @@ def _ends(value):
     if isinstance(value, dict):
         return [end for key in sorted(value) for end in _ends(value[key])]
     return [list(value)] if _is_end(value) else [list(end) for end in value]
-
-
-def _is_operator(item):
-    """Is an entry an operator or a slice of the graph, instead of a layer?"""
-    return item["class_name"] in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer") or (
-        ".ops" in str(item.get("module")))
-
-
-def _operation_of_1_15(item):
-    """(operator, whether it is x[:, -1] or x[:, -1, :], operands) of a TensorFlowOpLayer (1.15 to 2.3)."""
-    node, constants = item["config"]["node_def"], item["config"].get("constants", {})
-    if node["op"] != "StridedSlice":
-        places = sorted(map(str, range(len(node["input"]))))
-        ends = iter(item["inbound_nodes"][0])
-        return node["op"], False, [constants[place] if place in constants else next(ends)[:3]
-                                   for place in places]
-    begin, strides = constants["1"], constants["3"]
-    masks = {key: int(node["attr"][key]["i"]) for key in (
-        "begin_mask", "end_mask", "shrink_axis_mask", "ellipsis_mask", "new_axis_mask")}
-    others = (1 << len(begin)) - 1 - 2  # all axes but that of the steps
-    whole = all(masks[key] & others == others for key in ("begin_mask", "end_mask"))
-    return node["op"], (begin[1:2] == [-1] and set(strides) == {1} and whole and [
-        masks[key] for key in ("shrink_axis_mask", "ellipsis_mask", "new_axis_mask")] == [2, 0, 0]), []
-
-
-def _sides(node):
-    """The operands of an operator: numbers as they are, tensors as [layer, node, tensor]."""
-    if isinstance(node, dict):
-        sides = list(node.get("args", [])) + list(node.get("kwargs", {}).values())
-        return [end for side in sides for end in (tensors(side) or [side]) if side is not None]
-    end = node if isinstance(node[0], str) else node[0]
-    first = end[2] if end[0] == "_CONSTANT_VALUE" else end[:3]
-    return [first] + [end[3][key] for key in ("x", "y") if key in end[3]]
-
-
-def _is_last_step(node):
-    """Is the slice of this call [:, -1], or [:, -1, :]?"""
-    if isinstance(node, dict):
-        places = node["args"][1]
-    else:
-        places = (node if isinstance(node[0], str) else node[0])[3]["slice_spec"]
-    whole = [isinstance(place, dict) and not any(place.get("config", place).values())
-             for place in places]
-    return places[1:2] == [-1] and whole[:1] + whole[2:] == [True] * (len(places) - 1)
 
 
 def _numbers(value):
