@@ -135,9 +135,9 @@ def outcome(number, stops, status, folder, usual):
 
 def at_most(others, count):
     """The share of trainings with other bytes that is not exceeded, by Clopper and Pearson (1934)."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    return 1.0 if others == count else float(beta.ppf(CONFIDENCE, others + 1, count - others))
+    return 1.0 if others == count else float(betaincinv(others + 1, count - others, CONFIDENCE))
 
 
 def table(found):
