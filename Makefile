@@ -125,6 +125,7 @@ clean:  ## remove what is generated and not in git; the environments and DVC's c
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/dvc,3.9,--universal)
+	$(call resolve,environments/torch,3.7,--python-platform x86_64-unknown-linux-gnu)
 	for name in litert tflm peers fleet audit sign bom; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done
