@@ -4,7 +4,7 @@ STAGES := generate train freeze convert evaluate firmware report attest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup all results $(STAGES) lint test test-fast smoke seeds records tflite detect fleet compare \
-	reproduce verify sign firmware-report runtimes soak bench bench-compare audit clean lock
+	reproduce verify sign firmware-report runtimes soak bench bench-compare audit bom clean lock
 
 help:  ## explain the targets
 	@awk -F ':.*## ' '/^[a-z $$()A-Z-]+:.*## / \
@@ -114,12 +114,18 @@ audit: setup  ## what is known against the packages of the locks, and why it doe
 	@sh scripts/run audit requirements.lock $(sort $(wildcard environments/*.lock)) \
 		--reasons environments/audit.json
 
+bom: setup  ## every package of the locks and every model file with its hashes, as CycloneDX
+	@sh scripts/setup bom
+	@sh scripts/run bom requirements.lock $(sort $(wildcard environments/*.lock)) \
+		--models models/convert --out reports/bom.json
+
 clean:  ## remove what is generated and not in git; the environments and DVC's cache stay
 	git clean -qfdX -- data/generate models reports .hypothesis
 
 lock: setup  ## resolve what the .in files ask for anew into hashed locks (the one target that needs the network)
 	$(call resolve,requirements,3.7,--python-platform x86_64-unknown-linux-gnu --override environments/override.txt)
 	$(call resolve,environments/dvc,3.9,--universal)
-	for name in litert tflm peers fleet audit sign; do \
+	$(call resolve,environments/torch,3.7,--python-platform x86_64-unknown-linux-gnu)
+	for name in litert tflm peers fleet audit sign bom; do \
 		$(call resolve,environments/$$name,3.10,--universal --no-emit-package tensorflow) || exit; \
 	done

@@ -1,8 +1,12 @@
 """What is known against the packages: silence is not an answer, and nothing open goes unjudged."""
+import glob
 import json
+import os
+import subprocess
 
 import pytest
 
+from conftest import ROOT
 import audit
 from kit.base.cli import UserError
 
@@ -38,9 +42,29 @@ def test_pip_audit_without_an_answer_is_one_sentence(tmp_path, monkeypatch):
         audit.asked("a.lock")
 
 
+def test_every_lock_is_asked_about(tmp_path, monkeypatch, capsys):
+    said = subprocess.run(["make", "-n", "audit"], cwd=ROOT, stdout=subprocess.PIPE, check=True,
+                          universal_newlines=True).stdout
+    words = [word for word in said.split() if word.endswith(".lock")]
+    assert sorted(words) == sorted(["requirements.lock"] + [
+        os.path.join("environments", name) for name in os.listdir(os.path.join(ROOT, "environments"))
+        if name.endswith(".lock")])
+
+    script = tmp_path / "pip-audit"
+    script.write_text('#!/bin/sh\necho "$4" >>%s\necho \'%s\'\n' % (
+        tmp_path / "asked", json.dumps({"dependencies": [CLEAN]})))
+    script.chmod(0o755)
+    monkeypatch.setattr(audit, "PIP_AUDIT", str(script))
+    audit.main(words + ["--reasons", "environments/audit.json"])
+    assert (tmp_path / "asked").read_text().split() == words
+    assert capsys.readouterr().out == "0 packages with something open, each with a reason\n"
+
+
 def test_every_reason_is_about_a_package_of_a_lock():
     with open("environments/audit.json") as file:
         reasons = json.load(file)
-    with open("requirements.lock") as file:
-        lock = file.read()
-    assert all("\n%s==" % name in "\n" + lock for name in reasons)
+    locks = ""
+    for path in ["requirements.lock"] + glob.glob("environments/*.lock"):
+        with open(path) as file:
+            locks += "\n" + file.read()
+    assert all("\n%s==" % name in locks for name in reasons)

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "make bench": "test_bench.py has its parts", "make soak": "test_endurance.py has a short one",
     "make firmware-report": "test_firmware_report.py has it of small files",
     "make sign": "test_sign.py", "make verify FILE=step_int8.tflite KEYS": "test_sign.py",
+    "make bom": "test_bom.py; the environment needs a network",
     "make audit": "needs a network; test_audit.py has a fake one",
     "dvc exp run --queue": "test_pipeline.py", "dvc queue start": "test_pipeline.py",
     "dvc remote add": "test_remote.py", "dvc push": "test_remote.py", "dvc pull": "test_remote.py",

@@ -18,6 +18,33 @@ def test_ratios_are_taken_within_a_round():
     assert "ratio 1.50 (median; from 1.10 to 2.00)" in said
 
 
+def test_torch_stands_beside_the_side_with_as_many_threads():
+    said = training_cost.beside_torch(np.array([[2.0, 1.0, 3.0, 0.5]]), "1.12.1", 1000).splitlines()
+    assert said == ["windows a second: deterministic 500, fast 1000, torch 1.12.1 on one thread 333, "
+                    "on all cores 2000",
+                    "deterministic, of torch's on one thread: 1.50 (median; from 1.50 to 1.50)",
+                    "fast, of torch's on all cores: 0.50 (median; from 0.50 to 0.50)"]
+
+
+def test_torch_is_given_what_the_stage_fits_on(tmp_path):
+    values = np.random.default_rng(5).normal(0, 1, (40, 2))
+    for name in "ab":
+        (tmp_path / (name + ".csv")).write_text("time,x,y\n" + "".join(
+            "2020-01-06T00:%02d:00Z,%g,%g\n" % (row, *both) for row, both in enumerate(values)))
+    args = training_cost.arguments(["--train", str(tmp_path / "a.csv"),
+                                    "--validation", str(tmp_path / "b.csv")])
+    path = str(tmp_path / "windows.npz")
+    assert training_cost.windows_file(path, {"window_steps": 10, "window_stride": 3}, args) == 10
+    found = np.load(path)
+    assert found["windows"].shape == found["validation_windows"].shape == (10, 10, 2)
+    np.testing.assert_array_equal(found["wanted"][0], found["windows"][3, 1])  # both sample 10
+
+
+def test_no_environment_with_torch_is_told(tmp_path):
+    with pytest.raises(UserError, match="none is no environment; `sh scripts/setup torch` builds"):
+        training_cost.main(["--train", "a.csv", "--validation", "b.csv", "--torch", str(tmp_path / "none")])
+
+
 def test_the_stage_runs_with_the_parameters_of_its_turn(tmp_path, monkeypatch):
     launcher = tmp_path / "run"
     launcher.write_text("cp \"$3\" %s\n[ \"$1\" = train ]\n" % (tmp_path / "seen.yaml"))

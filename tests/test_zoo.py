@@ -335,6 +335,14 @@ LAYERS = {
         layer("Masking"), lstm(4, **SEQ), layer("GlobalAveragePooling1D"), dense(), steps=12)),
     "masking_max": (WINDOW, lambda: sequential(
         layer("Masking"), layer("Bidirectional", lstm(4, **SEQ)), layer("GlobalMaxPooling1D"), dense())),
+    "embedding_tags": (NO_STEP, lambda: words(
+        layer("Embedding", 20, 4, embeddings_initializer="glorot_uniform"),
+        layer("Bidirectional", lstm(3, **SEQ)), dense())),
+    "embedding_masked_tags": (NO_FUSED, lambda: words(
+        layer("Embedding", 5, 4, mask_zero=True), lstm(4, **SEQ), dense())),
+    "embedding_masked_max": (WINDOW, lambda: words(
+        layer("Embedding", 5, 4, mask_zero=True), layer("Bidirectional", lstm(3, **SEQ)),
+        layer("GlobalMaxPooling1D"), dense())),
     "masking_convolution": (ALL, lambda: sequential(
         layer("Masking", -1.0), layer("Conv1D", 3, 2), lstm(4), dense(), steps=12)),
     "masking_bidirectional": (WINDOW, lambda: sequential(
@@ -416,7 +424,8 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "two_outputs", "states_in_and_out", "conv_causal", "conv_dilated", "conv_pool", "crnn",
         "global_average", "depthwise", "time_distributed_model",
         "stacked_cells", "backward_layer", "reshape_first", "conv_after", "conv_lstm",
-        "embedding_masked", "masking", "masking_other_value", "masking_average",
+        "embedding_masked", "embedding_tags", "embedding_masked_tags", "masking", "masking_other_value",
+        "masking_average",
         "masking_max", "masking_bidirectional", "masking_one_bidirectional", "embedding_masked_bidirectional",
         "layer_norm",
         "conv_strided", "conv_strided_valid", "attention", "attention_causal", "attention_masked",
@@ -523,6 +532,7 @@ LOOPS = ["lstm_backwards", "lstm_backwards_sequences", "flatten_sequences", "aut
         "embedding_bidirectional", "embedding_masked_bidirectional", "masking_backwards",
         "masking_one_bidirectional", "masking_zero_output",
         # graphs
+        "masking_max", "embedding_masked_max", "embedding_tags", "embedding_masked_tags",
         "attention", "attention_causal", "weighted_sequence", "concatenate_steps", "crnn", "conv_pool",
         "conv_valid", "conv_after", "global_average"]
 CASES += [(name, "loop", "float32") for name in LOOPS]

@@ -69,23 +69,40 @@ def _path(network, steps, path):
 def _graph(network, steps, path):
     """The pieces of a graph: a loop for each recurrent layer, and whole sequences between them."""
     sizes, places, found = shapes(network, steps), {0: 0}, []  # value -> its number for `sources`
-    if any(masked(network)):
-        raise UserError("%s: no loop form: a mask goes along with what is no single loop; use the "
-                        "window form" % path)
+    masks = masked(network)
     for node in network.nodes:
-        if not _is_loop(node, sizes):
+        loop, source, before = _is_loop(node, sizes), node.inputs[0], []
+        handler = HANDLERS[node.layer.class_name]
+        if any(masks[value] for value in node.inputs) and handler.takes_mask and (
+                not isinstance(handler, StepByStep)):
+            before = _up_to(network, source) if loop else []
+            if not before:
+                raise UserError("%s: no loop form: layer '%s' needs the mask of a loop before its own; "
+                                "use the window form" % (path, node.layer.name))
+            source = 0
+        if not loop:
             continue
-        _reach(network, sizes, places, found, node.inputs[0], path)
+        _reach(network, sizes, places, found, source, path)
         halves = [node.layer.options.get(side) for side in ("forward", "backward")]
         halves = halves if node.layer.class_name == "Bidirectional" else [node.layer]
         found.append(Piece(
-            tuple(_network(sizes[node.inputs[0]][1:], [_forwards(half)]) for half in halves),
+            tuple(_network(sizes[source][1:], before + [_forwards(half)]) for half in halves),
             tuple(half.options["go_backwards"] for half in halves),
             node.layer.options["return_sequences"], node.layer.options.get("merge"),
-            sources=(places[node.inputs[0]],)))
+            sources=(places[source],)))
         places[node.outputs[0]] = len(found)
     _reach(network, sizes, places, found, network.outputs[0][1], path)
     return found
+
+
+def _up_to(network, value):
+    """The layers of a path of step-by-step ones from the input to a value; none where it is no such path."""
+    nodes = network.nodes[:value]
+    if any((node.inputs, node.outputs) != ((place,), (place + 1,))
+           or not isinstance(HANDLERS[node.layer.class_name], StepByStep)
+           for place, node in enumerate(nodes)):
+        return []
+    return [node.layer for node in nodes]
 
 
 def _is_loop(node, sizes):
@@ -137,7 +154,8 @@ def _cut(network, steps, path):
     for layer, before, after, mask in zip(
             map(_as_dense, network.layers), sizes, sizes[1:], masked(network)):
         turns = layer.class_name == "Bidirectional" or layer.options.get("go_backwards")
-        if mask and not isinstance(HANDLERS[layer.class_name], StepByStep) and (
+        handler = HANDLERS[layer.class_name]
+        if mask and handler.takes_mask and not isinstance(handler, StepByStep) and (
                 not pending.masks or turns and pending.recurrent):
             raise UserError("%s: no loop form: layer '%s' needs the mask of a loop before its own; use "
                             "the window form" % (path, layer.name))

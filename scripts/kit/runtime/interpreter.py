@@ -86,8 +86,11 @@ class Model:
             for source, values in sources:
                 run.set_tensor(source, values[number:number + 1])
             run.invoke()
-            for values, result in zip(found, self._results):
-                values[number] = run.get_tensor(result.index)[0]
+            for place, result in enumerate(self._results):
+                value = run.get_tensor(result.index)[0]
+                if value.shape != found[place].shape[1:]:  # of another length, not known before
+                    found[place] = np.empty((len(found[place]),) + value.shape, value.dtype)
+                found[place][number] = value
         return self._given(found)
 
     @_refusing

@@ -432,6 +432,14 @@ def _room(main, source, number_type, row, count):
     if count:
         return _zeros(main, number_type, shape)
     of = main.number_type(source)
+    if of.type == INT32:  # words, (1, N)
+        real = NumberType(FLOAT32, None)
+        whole = main.op("CAST", [source], shape[:2], real)
+        column = main.op("RESHAPE", [whole, main.numbers(1, -1, 1)], shape[:2] + [1], real,
+                         new_shape=np.array([1, -1, 1], np.int32))
+        zeros = main.constant(np.zeros([1, 1, row[-1]], np.float32), real)
+        room = main.op("MUL", [column, zeros], shape, real)
+        return room if number_type.type == FLOAT32 else main.op("QUANTIZE", [room], shape, number_type)
     column = main.op("STRIDED_SLICE", [source, main.numbers(0, 0, 0), main.numbers(0, 0, 1),
                                        main.numbers(1, 1, 1)], shape[:2] + [1], of,
                      begin_mask=7, end_mask=3)
