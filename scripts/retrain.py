@@ -135,9 +135,9 @@ def outcome(number, stops, status, folder, usual):
 
 def at_most(others, count):
     """The share of trainings with other bytes that is not exceeded, by Clopper and Pearson (1934)."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    return 1.0 if others == count else float(beta.ppf(CONFIDENCE, others + 1, count - others))
+    return 1.0 if others == count else float(betaincinv(others + 1, count - others, CONFIDENCE))
 
 
 def table(found):
@@ -202,7 +202,7 @@ def repeat(args, scratch, found):
     """Fill {(at once, stopped): [Outcome]} with every training that the arguments ask for."""
     signals = Signals(args.seed, args.runs_s, args.stopped_s)
     for at_once in args.at_once:
-        for stopped in (False, True):
+        for stopped in (True, False):
             name = "%d-at-once%s" % (at_once, "-stopped" * stopped)
             found[at_once, stopped] = []
             for one in progress(outcomes(args, os.path.join(scratch, name), at_once,
