@@ -15,6 +15,7 @@ from kit.base.cli import UserError
 from kit.network.description import read_network
 from kit.network.files.keras_file import read_keras
 from kit.record.samples import read_inputs
+from kit.runtime.forms import several
 
 pytestmark = pytest.mark.slow
 COUNT = int(os.environ.get("RANDOM_NETWORKS", 6))
@@ -135,12 +136,17 @@ def test_every_form_is_right_or_a_sentence(tmp_path_factory, plan):
             convert.convert(job, form, precision)
             seen["right"] += 1
         except OutsideBound:
-            if precision != "int8":  # of weights that nobody trained, outputs may hardly differ
+            if precision != "int8" and not hardly_differ(job.reference.outputs("window")):
                 raise
             seen["coarse in 8 bits"] += 1
         except UserError as error:
             sentence(error)
     print(seen)
+
+
+def hardly_differ(outputs):
+    """As those of weights that nobody trained may: of what 8 bits hold of a weight little is left."""
+    return any(np.std(values) < 0.02 * np.abs(values).max() for values in several(outputs))
 
 
 def sentence(error):
