@@ -71,6 +71,11 @@ def test_arithmetic_of_1_15_with_a_number_becomes_rescaling(op, constants, expec
     assert (item["config"]["scale"], item["config"]["offset"]) == expected
 
 
+def test_an_array_is_no_tensor_and_no_number():
+    with pytest.raises(UserError, match="the operator AddV2 .'z'. stands between"):
+        of_1_15("AddV2", {"1": [0.5, 0.5, 0.5]})
+
+
 ALL_OF_3, LAST = {"begin_mask": 5, "end_mask": 5}, {"1": [0, -1, 0], "2": [0, 0, 0], "3": [1, 1, 1]}
 
 

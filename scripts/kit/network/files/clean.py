@@ -10,7 +10,7 @@ from kit.base.cli import UserError
 from kit.network.files.arrays import is_model, layers_of, name_of
 from kit.network.files.lambdas import replaced
 from kit.network.files.masks import tensors, without_masks
-from kit.network.files.operators import as_layer, is_operator
+from kit.network.files.operators import as_layer, is_operator, named
 
 LEFT_OUT = re.compile("_(initializer|regularizer|constraint)$")
 SAYS_NOTHING = ("seed", "optional", "synchronized", "use_cudnn", "autocast", "quantization_config",
@@ -153,7 +153,7 @@ class _Cleaner:
                         "add, subtract, multiply, maximum and minimum are read, with a number add, "
                         "subtract, multiply and divide, of slices the last step, x[:, -1, :], over the steps "
                         "mean and max, and activations"
-                        % (self.path, item["config"].get("function", class_name), name))
+                        % (self.path, named(item), item["name"]))
 
     def rename(self, class_name, config):
         """Keys and values that have another name in 1.15, or another meaning under the same."""

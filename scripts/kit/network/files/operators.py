@@ -37,27 +37,38 @@ def is_operator(item):
         ".ops" in str(item.get("module")))
 
 
+def named(item):
+    """What an operator is called where it was made."""
+    config = item["config"]
+    return config.get("function") or config.get("node_def", {}).get("op") or item["class_name"]
+
+
 def as_layer(item):
     """(class name, config) of the layer that computes what an operator does; None where there is none."""
     if item["class_name"] == "TensorFlowOpLayer":
         found = _of_the_graph(item)
     else:
         found = _of_keras_3(item) if isinstance(item["inbound_nodes"][0], dict) else _of_keras_2(item)
-    named = {"name": item["name"]}
+    own = {"name": item["name"]}
     if found.last_step:
-        return "LastStep", named
+        return "LastStep", own
     numbers = [side for side in found.sides if isinstance(side, (int, float))]
     merge = MERGES.get(found.name, "Divide" if found.name in DIVISIONS else None)
-    if merge and merge != "Divide" and not numbers:
-        return merge, named
+    if merge and merge != "Divide" and len(found.sides) == 2 and all(map(_is_tensor, found.sides)):
+        return merge, own
     if merge in RESCALING and len(numbers) == 1 and len(found.sides) == 2:
         line = RESCALING[merge](numbers[0], found.sides[0] is numbers[0])
         return line and rescaling(item["name"], *line)
     if found.name in ACTIVATIONS and len(found.sides) == 1:
-        return "Activation", dict(named, activation=ACTIVATIONS[found.name])
+        return "Activation", dict(own, activation=ACTIVATIONS[found.name])
     if found.name in OVER_STEPS and found.axes in ((1, False), ([1], False)):
-        return OVER_STEPS[found.name], named
+        return OVER_STEPS[found.name], own
     return None
+
+
+def _is_tensor(side):
+    """Is it [layer, node, tensor], no number and no array of them?"""
+    return isinstance(side, (list, tuple)) and len(side) >= 3 and isinstance(side[0], str)
 
 
 def _of_the_graph(item):
