@@ -290,6 +290,8 @@ LAYERS = {
         layer("Conv1D", 6, 3, padding="same", activation="relu"), layer("MaxPooling1D", 2),
         layer("Conv1D", 4, 3, strides=2), layer("AveragePooling1D", 2, padding="same"), lstm(),
         dense(), steps=12)),
+    "pooling_twice": (ALL, lambda: sequential(
+        lstm(3, **SEQ), layer("AveragePooling1D", 2), layer("MaxPooling1D", 2), dense(), steps=12)),
     "conv_strided": (ALL, lambda: sequential(
         layer("Conv1D", 4, 3, strides=2, padding="causal", activation="relu"), lstm(4, **SEQ),
         lstm(), dense(), steps=12)),
@@ -428,7 +430,8 @@ INT8 = ["lstm_dense", "lstm_alone", "lstm_hard_sigmoid", "lstm_no_bias", "stack_
         "masking_average",
         "masking_max", "masking_bidirectional", "masking_one_bidirectional", "embedding_masked_bidirectional",
         "layer_norm",
-        "conv_strided", "conv_strided_valid", "attention", "attention_causal", "attention_masked",
+        "pooling_twice", "conv_strided", "conv_strided_valid", "attention", "attention_causal",
+        "attention_masked",
         "weighted_sequence", "dot_vectors", "merges", "activation_layers", "named_activations",
         "lstm_softsign"]
 

@@ -42,17 +42,17 @@ class Strided(Handler):
     """A layer that may give an output every few steps alone.
 
     In the step form a state counts them, one of its numbers 1, and the output has a mask: 1 where
-    there is a new one. What follows holds its states where it is 0, as at a masked step, and so
-    repeats its output.
+    there is a new one. Where it is 0 the output is the last one, another state, and what follows
+    holds its states, as at a masked step.
     """
 
     def is_slow(self, layer):
         """Whether the step form has outputs at some calls only."""
         return self.pace(layer) != (0, 1)
 
-    def phases(self, layer):
-        """The state that counts, where there is one."""
-        return [("phase", (sum(self.pace(layer)),))] if self.is_slow(layer) else []
+    def phases(self, layer, width):
+        """The last output, of so many channels, and the state that counts, where there are such."""
+        return [("last", (width,)), ("phase", (sum(self.pace(layer)),))] if self.is_slow(layer) else []
 
     def onward(self, layer):
         """The matrix and the numbers that make the next count of one: v A + b.
@@ -80,11 +80,13 @@ class Strided(Handler):
         seen = tf.concat([call.states[0], x], 1, name="seen") if reach else x
         if reach:
             after.append(tf.slice(seen, [0, width], [-1, reach * width], name="later"))
+        found = output(seen)
         if self.is_slow(call.layer):
-            after.append(call.ops.linear(*self.onward(call.layer), "linear", "count")(
-                call.states[-1]))
-        return output(seen), [blend(tf, call.masks[0], *pair, name="held")
-                              for pair in zip(after, call.states)]
+            found = blend(tf, call.made, found, call.states[-2], name="repeated")
+            after += [found, call.ops.linear(*self.onward(call.layer), "linear", "count")(
+                call.states[-1])]
+        return found, [after[k] if after[k] is found else blend(
+            tf, call.masks[0], after[k], state, name="held") for k, state in enumerate(call.states)]
 
     def no_loop(self, layer):
         if self.is_slow(layer):
@@ -172,7 +174,7 @@ class Conv1D(Strided):
     def states(self, layer, shape):
         reach = self.reach(layer)
         samples = [("samples", (reach * shape[-1],))] if reach and len(shape) == 1 else []
-        return samples + self.phases(layer)
+        return samples + self.phases(layer, layer.options["filters"])
 
     def step(self, call):
         if not any(call.timed):
@@ -256,7 +258,8 @@ class Pooling(Strided):
         if self.rank == 2 or len(shape) != 1:
             return []
         before = layer.options["size"][0] - 1
-        return ([("samples", (before * shape[-1],))] if before else []) + self.phases(layer)
+        return ([("samples", (before * shape[-1],))] if before else []) + self.phases(
+            layer, shape[-1])
 
     def step(self, call):
         if not any(call.timed):
