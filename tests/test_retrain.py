@@ -35,18 +35,27 @@ def test_every_training_ends_and_is_stopped_when_asked(tmp_path):
         assert len(os.listdir(str(tmp_path))) == 5
 
 
-def test_a_training_that_fails_has_a_status_and_none_is_left_behind(tmp_path):
+def test_a_training_that_fails_has_a_status_and_none_is_left_behind(tmp_path, monkeypatch):
+    class Noted(retrain.Training):
+        def __init__(self, *given):
+            super().__init__(*given)
+            begun.append(self.pid)
+
     def work(number):
         if number == 1:
             raise MemoryError
         return counts(tmp_path, 10 ** 6)(number)
 
+    begun = []
+    monkeypatch.setattr(retrain, "Training", Noted)
     running = retrain.trained(3, 3, work, often())
     number, _, status = next(running)
     assert number == 1 and status
     running.close()
-    with pytest.raises(ChildProcessError):  # none, neither running nor stopped
-        os.waitpid(-1, os.WNOHANG)
+    assert len(begun) == 3
+    for pid in begun:  # neither running nor stopped
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_a_stopped_training_is_continued():
