@@ -515,8 +515,9 @@ def test_rows_that_arrive_one_by_one_raise_alarms_at_once(built):
 
 
 def heed_interrupts():
-    """As at a terminal: a shell lets what it starts in the background ignore them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """As at a terminal: a shell lets what it starts in the background ignore one, and nohup the other."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.slow
@@ -562,7 +563,7 @@ def test_a_killed_detector_goes_on_where_it_was(built, tmp_path, how):
                         if '"row": %d,' % (sum(1 for _ in open(str(log))) - 1) in file.read():
                             break
             process.send_signal(number)
-            out, errors = process.communicate()
+            out, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
         assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
         found += [row for row in out.splitlines()[1:] if not row.startswith("open")]
