@@ -563,7 +563,10 @@ def test_a_killed_detector_goes_on_where_it_was(built, tmp_path, how):
                         if '"row": %d,' % (sum(1 for _ in open(str(log))) - 1) in file.read():
                             break
             process.send_signal(number)
-            out, errors = process.communicate(timeout=60)
+            try:
+                out, errors = process.communicate(timeout=60)
+            finally:
+                process.kill()  # where it did not heed the signal: the with would wait for it
         assert "Traceback" not in errors
         assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
         found += [row for row in out.splitlines()[1:] if not row.startswith("open")]
