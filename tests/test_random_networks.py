@@ -136,7 +136,7 @@ def test_every_form_is_right_or_a_sentence(tmp_path_factory, plan):
             convert.convert(job, form, precision)
             seen["right"] += 1
         except OutsideBound:
-            if precision != "int8" and not hardly_differ(job.reference.outputs("window")):
+            if precision != "int8" and not is_coarse(job.reference, form):
                 raise
             seen["coarse in 8 bits"] += 1
         except UserError as error:
@@ -144,9 +144,14 @@ def test_every_form_is_right_or_a_sentence(tmp_path_factory, plan):
     print(seen)
 
 
-def hardly_differ(outputs):
-    """As those of weights that nobody trained may: of what 8 bits hold of a weight little is left."""
-    return any(np.std(values) < 0.02 * np.abs(values).max() for values in several(outputs))
+def is_coarse(reference, form):
+    """Whether weights that nobody trained leave int16x8 little: its outputs hardly differ, or it is a loop
+    whose states grow without end along the record that its scales are of, and windows see little of them."""
+    windows = several(reference.outputs("window"))
+    if any(np.std(values) < 0.02 * np.abs(values).max() for values in windows):
+        return True
+    return form == "loop" and any(np.std(along) > 20 * np.std(values) for along, values in zip(
+        several(reference.outputs("step")), windows))
 
 
 def sentence(error):
