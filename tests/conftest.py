@@ -26,6 +26,12 @@ def sh(folder, *command):
     return done.stdout
 
 
+def set_up(name):
+    """Build an environment beside the first, or skip."""
+    if subprocess.call(["sh", "scripts/setup", name], cwd=ROOT):
+        pytest.skip("scripts/setup %s needs a network the first time" % name)
+
+
 def commit(folder, message):
     sh(folder, "git", "add", "-A")
     sh(folder, "git", "commit", "-q", "-m", message)

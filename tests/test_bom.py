@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, set_up
 
 pytestmark = pytest.mark.slow
 LOCK = """# made by hand
@@ -20,8 +20,7 @@ numpy==1.18.5 ; python_version < '3.8' \\
 
 @pytest.fixture(scope="module", autouse=True)
 def environment():
-    if subprocess.call(["sh", "scripts/setup", "bom"], cwd=ROOT):
-        pytest.skip("scripts/setup bom needs a network the first time")
+    set_up("bom")
 
 
 @pytest.fixture

@@ -8,15 +8,14 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, set_up
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
 def environment():
-    if subprocess.call(["sh", "scripts/setup", "sign"], cwd=ROOT):
-        pytest.skip("scripts/setup sign needs a network the first time")
+    set_up("sign")
 
 
 @pytest.fixture

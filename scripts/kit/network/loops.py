@@ -41,7 +41,7 @@ def pieces(network, steps, path="the model"):
             return found(network, steps, path)
         except UserError as error:
             refused.append(error)
-    raise refused[_forks(network) is not None]
+    raise refused[_forks(network.nodes) is not None]
 
 
 def _path(network, steps, path):
@@ -72,9 +72,7 @@ def _graph(network, steps, path):
     masks = masked(network)
     for node in network.nodes:
         loop, source, before = _is_loop(node, sizes), node.inputs[0], []
-        handler = HANDLERS[node.layer.class_name]
-        if any(masks[value] for value in node.inputs) and handler.takes_mask and (
-                not isinstance(handler, StepByStep)):
+        if any(masks[value] for value in node.inputs) and _follows_mask(node.layer):
             before = _up_to(network, source) if loop else []
             if not before:
                 raise UserError("%s: no loop form: layer '%s' needs the mask of a loop before its own; "
@@ -95,14 +93,17 @@ def _graph(network, steps, path):
     return found
 
 
+def _follows_mask(layer):
+    """Whether it computes something else where there is a mask, and does not only hand it on."""
+    handler = HANDLERS[layer.class_name]
+    return handler.takes_mask and not isinstance(handler, StepByStep)
+
+
 def _up_to(network, value):
     """The layers of a path of step-by-step ones from the input to a value; none where it is no such path."""
     nodes = network.nodes[:value]
-    if any((node.inputs, node.outputs) != ((place,), (place + 1,))
-           or not isinstance(HANDLERS[node.layer.class_name], StepByStep)
-           for place, node in enumerate(nodes)):
-        return []
-    return [node.layer for node in nodes]
+    steps = all(isinstance(HANDLERS[node.layer.class_name], StepByStep) for node in nodes)
+    return [node.layer for node in nodes] if steps and _forks(nodes) is None else []
 
 
 def _is_loop(node, sizes):
@@ -145,7 +146,7 @@ def _words(item):
 
 def _cut(network, steps, path):
     """The pieces of a network that has no step form: a path of layers."""
-    fork = _forks(network)
+    fork = _forks(network.nodes)
     if fork:
         raise UserError("%s: no loop form: layer '%s' stands where the path of layers forks or "
                         "joins; use the window form" % (path, fork.layer.name))
@@ -154,8 +155,7 @@ def _cut(network, steps, path):
     for layer, before, after, mask in zip(
             map(_as_dense, network.layers), sizes, sizes[1:], masked(network)):
         turns = layer.class_name == "Bidirectional" or layer.options.get("go_backwards")
-        handler = HANDLERS[layer.class_name]
-        if mask and handler.takes_mask and not isinstance(handler, StepByStep) and (
+        if mask and _follows_mask(layer) and (
                 not pending.masks or turns and pending.recurrent):
             raise UserError("%s: no loop form: layer '%s' needs the mask of a loop before its own; use "
                             "the window form" % (path, layer.name))
@@ -188,9 +188,9 @@ def _cut(network, steps, path):
     return found + pending.piece(whole)
 
 
-def _forks(network):
-    """The first node at which it is no path of layers; None where it is one."""
-    return next((node for place, node in enumerate(network.nodes)
+def _forks(nodes):
+    """The first node at which they are no path from the input on; None where they are one."""
+    return next((node for place, node in enumerate(nodes)
                  if (node.inputs, node.outputs) != ((place,), (place + 1,))), None)
 
 

@@ -10,7 +10,7 @@ from kit.base.cli import UserError
 from kit.network.files.arrays import is_model, layers_of, name_of
 from kit.network.files.lambdas import replaced
 from kit.network.files.masks import tensors, without_masks
-from kit.network.files.operators import as_layer, is_operator, named
+from kit.network.files.operators import as_layer, is_end, is_operator, named
 
 LEFT_OUT = re.compile("_(initializer|regularizer|constraint)$")
 SAYS_NOTHING = ("seed", "optional", "synchronized", "use_cudnn", "autocast", "quantization_config",
@@ -214,7 +214,7 @@ class _Cleaner:
                 keywords.pop(key, None)
             second = keywords.pop("y", None)
             given = [end for end in given if end[0] != "_CONSTANT_VALUE"]
-            states = ([list(second[:3])] if _is_end(second) else []) + [
+            states = ([list(second[:3])] if is_end(second) else []) + [
                 list(end[:3]) for end in _listed_ends(keywords.pop("initial_state", None))]
         self.check_training(item, keywords.pop("training", None))
         keywords = {key: value for key, value in keywords.items() if value not in (None, False)}
@@ -269,7 +269,7 @@ def _ends(value):
     """Inputs or outputs of a functional model as [[layer, node, tensor], ...]."""
     if isinstance(value, dict):
         return [end for key in sorted(value) for end in _ends(value[key])]
-    return [list(value)] if _is_end(value) else [list(end) for end in value]
+    return [list(value)] if is_end(value) else [list(end) for end in value]
 
 
 def _numbers(value):
@@ -279,13 +279,8 @@ def _numbers(value):
     return [] if value is None or isinstance(value, str) and not value.isdigit() else [value]
 
 
-def _is_end(value):
-    return isinstance(value, (list, tuple)) and len(value) >= 3 and isinstance(value[0], str) and (
-        isinstance(value[1], int))
-
-
 def _listed_ends(value):
-    return [] if value is None else [value] if _is_end(value) else value
+    return [] if value is None else [value] if is_end(value) else value
 
 
 def _is_mirrored(config):

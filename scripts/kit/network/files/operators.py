@@ -54,7 +54,7 @@ def as_layer(item):
         return "LastStep", own
     numbers = [side for side in found.sides if isinstance(side, (int, float))]
     merge = MERGES.get(found.name, "Divide" if found.name in DIVISIONS else None)
-    if merge and merge != "Divide" and len(found.sides) == 2 and all(map(_is_tensor, found.sides)):
+    if merge and merge != "Divide" and len(found.sides) == 2 and all(map(is_end, found.sides)):
         return merge, own
     if merge in RESCALING and len(numbers) == 1 and len(found.sides) == 2:
         line = RESCALING[merge](numbers[0], found.sides[0] is numbers[0])
@@ -66,9 +66,10 @@ def as_layer(item):
     return None
 
 
-def _is_tensor(side):
-    """Is it [layer, node, tensor], no number and no array of them?"""
-    return isinstance(side, (list, tuple)) and len(side) >= 3 and isinstance(side[0], str)
+def is_end(value):
+    """Is it [layer, node, tensor, ...], no number and no array of them?"""
+    return isinstance(value, (list, tuple)) and len(value) >= 3 and isinstance(value[0], str) and (
+        isinstance(value[1], int))
 
 
 def _of_the_graph(item):

@@ -79,14 +79,14 @@ class Strided(Handler):
         tf, x, width, after = call.ops.tf, call.values[0], call.before[-1], []
         seen = tf.concat([call.states[0], x], 1, name="seen") if reach else x
         if reach:
-            after.append(tf.slice(seen, [0, width], [-1, reach * width], name="later"))
+            later = tf.slice(seen, [0, width], [-1, reach * width], name="later")
+            after.append(blend(tf, call.masks[0], later, call.states[0], name="held"))
         found = output(seen)
         if self.is_slow(call.layer):
             found = blend(tf, call.made, found, call.states[-2], name="repeated")
-            after += [found, call.ops.linear(*self.onward(call.layer), "linear", "count")(
-                call.states[-1])]
-        return found, [after[k] if after[k] is found else blend(
-            tf, call.masks[0], after[k], state, name="held") for k, state in enumerate(call.states)]
+            count = call.ops.linear(*self.onward(call.layer), "linear", "count")(call.states[-1])
+            after += [found, blend(tf, call.masks[0], count, call.states[-1], name="held")]
+        return found, after
 
     def no_loop(self, layer):
         if self.is_slow(layer):
